@@ -1,0 +1,73 @@
+// Questions to the DNS, answered by libunbound with DNSSEC validation, or by a script in tests.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/executor.hpp"
+#include "base/limits.hpp"
+#include "base/metrics.hpp"
+#include "net/address.hpp"
+
+namespace mansio::net {
+
+enum class dns_status : std::uint8_t {
+    found,
+    no_such_name,   ///< NXDOMAIN
+    no_data,        ///< the name exists, not with this type
+    failed,         ///< SERVFAIL, timeout, refused, bogus: ask again later (trust.md D11)
+};
+
+struct mx_record {
+    std::uint16_t preference = 0;
+    std::string host;  ///< without final dot; "" is the root: a null MX (RFC 7505)
+};
+
+template <class Record> struct dns_answer {
+    dns_status status = dns_status::failed;
+    bool secure = false;          ///< validated by DNSSEC
+    std::string why;              ///< of failed, for the log and the DSN
+    std::string canonical_name;   ///< after CNAMEs
+    std::vector<Record> records;
+};
+
+/// Threads: safe; answers on the awaiting executor. Never blocks it. Deadline: limits.dns_wait. Caps: CNAME chain 8, answer 64 KiB (trust.md R6).
+class resolver {
+public:
+    virtual ~resolver() = default;
+    [[nodiscard]] virtual task<dns_answer<mx_record>> mx(std::string name) = 0;
+    /// Both families, IPv6 and IPv4, in that order; found when either is; failed when one failed and the other has none.
+    [[nodiscard]] virtual task<dns_answer<ip_address>> addresses(std::string name) = 0;
+    [[nodiscard]] virtual task<dns_answer<std::string>> txt(std::string name) = 0;
+    [[nodiscard]] virtual task<dns_answer<std::string>> ptr(ip_address address) = 0;
+};
+
+struct resolver_options {
+    std::vector<endpoint> forwarders;      ///< empty: full recursion from the root
+    std::string trust_anchor_file;         ///< empty: Debian's dns-root-data; "none": no validation
+    std::vector<std::string> stub_zones;   ///< "zone@address:port", asked there directly (tests, split views)
+    std::vector<std::string> extra_trust_anchors;  ///< DS or DNSKEY records as text
+};
+/// Errors: refused with a sentence for the operator.
+[[nodiscard]] result<std::unique_ptr<resolver>> make_resolver(resolver_options o, base::limits const& l, base::metrics& m);
+
+/// Answers from a table a test fills; unknown names are no_such_name.
+class scripted_resolver final : public resolver {
+public:
+    scripted_resolver();
+    ~scripted_resolver() override;
+    void set_mx(std::string name, dns_answer<mx_record> a);
+    void set_addresses(std::string name, dns_answer<ip_address> a);
+    void set_txt(std::string name, dns_answer<std::string> a);
+    task<dns_answer<mx_record>> mx(std::string name) override;
+    task<dns_answer<ip_address>> addresses(std::string name) override;
+    task<dns_answer<std::string>> txt(std::string name) override;
+    task<dns_answer<std::string>> ptr(ip_address address) override;
+
+private:
+    struct state;
+    std::unique_ptr<state> state_;
+};
+
+}  // namespace mansio::net

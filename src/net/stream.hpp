@@ -1,0 +1,140 @@
+// A conversation's octets: plain TCP, unix socket, TLS, or an in-memory pair in tests; one narrow type for all.
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/executor.hpp"
+#include "net/address.hpp"
+
+namespace mansio::net {
+
+using base::monotonic_time;
+
+class tls_server_context;
+class tls_client_context;
+
+/// Facts of the TLS session in force.
+struct tls_facts {
+    std::string version;        ///< "TLSv1.3"
+    std::string cipher;
+    std::string server_name;    ///< SNI the client sent (server side) or we sent (client side)
+    std::string alpn;           ///< chosen protocol, empty: none
+    bool peer_verified = false; ///< client side: chain and name verified
+    std::string verify_error;   ///< client side: why not
+};
+
+enum class readiness : std::uint8_t { readable, interrupted };
+
+struct tls_client_options {
+    std::string server_name;            ///< SNI and the name to verify
+    bool require_verified = false;      ///< end the handshake when the chain or name does not verify; false: opportunistic, RFC 7435
+    std::string alpn;
+};
+
+/// What leaves a shard when a connection moves to another: opaque, made by release(), taken by shard::adopt().
+class detached_stream;
+
+/// A byte stream with deadlines. Threads: belongs to one executor (its shard's). Lifetime: operations must have ended before it is destroyed;
+/// interrupt() or abort() makes them end. At most one read-side and one write-side operation at a time.
+/// Errors of all: timeout (deadline passed), closed (peer or abort()), broken (system call failed; detail says which).
+class stream {
+public:
+    virtual ~stream() = default;
+    /// Waits until read_some() would not wait, or interrupt() is called. Costs no buffer: idle sessions wait here. End of stream counts as readable.
+    [[nodiscard]] virtual task<result<readiness>> wait_readable(monotonic_time deadline) = 0;
+    /// Reads at least one octet; 0 = the peer has ended its side.
+    [[nodiscard]] virtual task<result<std::size_t>> read_some(std::span<char> into, monotonic_time deadline) = 0;
+    /// Writes all of it, or fails. `octets` must live until it returns.
+    [[nodiscard]] virtual task<result<void>> write(std::string_view octets, monotonic_time deadline) = 0;
+    /// TLS from here on. Any octet received before and not yet read is the caller's business: buffered_stream refuses (trust.md W4).
+    /// Counted against the handshake limits of the context. `context` outlives the stream.
+    [[nodiscard]] virtual task<result<void>> start_tls_server(tls_server_context& context, monotonic_time deadline) = 0;
+    [[nodiscard]] virtual task<result<void>> start_tls_client(tls_client_context& context, tls_client_options options, monotonic_time deadline) = 0;
+    [[nodiscard]] virtual tls_facts const* tls() const noexcept = 0;  ///< nullptr: in clear
+    /// The other side's address; a unix socket or an in-memory pair: 127.0.0.1:0 and `local()` true.
+    [[nodiscard]] virtual endpoint const& peer() const noexcept = 0;
+    [[nodiscard]] virtual endpoint const& here() const noexcept = 0;
+    [[nodiscard]] virtual bool local() const noexcept = 0;
+    /// Makes a wait_readable() under way (or the next one) return `interrupted`. On the stream's executor only. Never disturbs reads or writes.
+    virtual void interrupt() noexcept = 0;
+    /// Ends everything at once: operations fail with `closed`.
+    virtual void abort() noexcept = 0;
+    /// Tells the peer we are done (close_notify, FIN); best effort, short deadline.
+    [[nodiscard]] virtual task<void> finish() = 0;
+    /// Takes the connection out, for another shard to adopt(); nothing may be pending. The stream is dead afterwards.
+    [[nodiscard]] virtual std::unique_ptr<detached_stream> release() = 0;
+};
+
+/// Lines, counted octets and gathered writes over a stream; the shape in which SMTP, IMAP, POP3 and their clients speak.
+/// Its input buffer exists only while it holds something. Threads: as the stream.
+class buffered_stream {
+public:
+    explicit buffered_stream(std::unique_ptr<stream> s);
+    ~buffered_stream();
+    buffered_stream(buffered_stream&&) noexcept;
+    buffered_stream& operator=(buffered_stream&&) noexcept;
+    [[nodiscard]] stream& raw() noexcept { return *stream_; }
+    [[nodiscard]] stream const& raw() const noexcept { return *stream_; }
+    /// A line as it came: `text` without its end.
+    enum class line_end : std::uint8_t { crlf, lf };
+    struct line {
+        std::string text;
+        line_end end = line_end::crlf;
+    };
+    /// The next line. `max_octets` counts the line end. A CR not before LF stays inside `text`: grammars refuse it.
+    /// Errors: over_limit (longer; the rest of that line is discarded as it comes, so that the caller can answer and go on),
+    /// closed (end of stream; detail "mid-line" when octets were left), timeout, broken.
+    [[nodiscard]] task<result<line>> read_line(std::size_t max_octets, monotonic_time deadline);
+    /// Whatever is there, at least one octet, at most `max`: valid until the next read. Empty: end of stream.
+    [[nodiscard]] task<result<std::string_view>> read_chunk(std::size_t max, monotonic_time deadline);
+    /// Exactly `n` octets. For small n (arguments); messages use read_chunk().
+    [[nodiscard]] task<result<std::string>> read_exactly(std::size_t n, monotonic_time deadline);
+    /// True when octets received are waiting to be read: pipelined commands, or an injection before TLS.
+    [[nodiscard]] bool has_unread() const noexcept;
+    /// Waits for input or interrupt(). Ready at once when has_unread().
+    [[nodiscard]] task<result<readiness>> wait_readable(monotonic_time deadline);
+    /// Queues octets; nothing is sent before flush(), or when `high_water` octets are queued (send() then flushes and waits).
+    void put(std::string_view octets);
+    [[nodiscard]] std::size_t queued() const noexcept;
+    [[nodiscard]] task<result<void>> flush(monotonic_time deadline);
+    /// put() then flush() when more than 64 KiB are queued: for long replies, keeps the bound of 256 KiB a connection (trust.md I15).
+    [[nodiscard]] task<result<void>> send(std::string_view octets, monotonic_time deadline);
+    /// STARTTLS: refuses (fault refused, say "octets before TLS") when has_unread(), so that nothing said in clear is taken as said under TLS
+    /// (RFC 3207 §4.2, CVE-2011-0411). What is queued must have been flushed.
+    [[nodiscard]] task<result<void>> start_tls_server(tls_server_context& context, monotonic_time deadline);
+    [[nodiscard]] task<result<void>> start_tls_client(tls_client_context& context, tls_client_options options, monotonic_time deadline);
+    /// Gives up the stream and what was read ahead.
+    struct parts {
+        std::unique_ptr<stream> connection;
+        std::string unread;
+    };
+    [[nodiscard]] parts take() &&;
+    /// Goes on from parts taken elsewhere.
+    explicit buffered_stream(parts p);
+
+private:
+    struct buffers;
+    [[nodiscard]] task<result<std::size_t>> fill(monotonic_time deadline);
+    std::unique_ptr<stream> stream_;
+    std::unique_ptr<buffers> in_;
+    std::string out_;
+};
+
+/// Two ends of an in-memory connection on one executor, for tests: what one writes the other reads, cut into pieces of at most `cut` octets.
+/// start_tls_* turn a flag only. peer() of the first end is `peer`.
+struct memory_pair_options {
+    std::size_t cut = 1U << 20U;
+    endpoint peer;
+    bool local = false;
+};
+struct memory_pair {
+    std::unique_ptr<stream> server, client;
+};
+[[nodiscard]] memory_pair make_memory_pair(base::executor& home, memory_pair_options options = {});
+
+}  // namespace mansio::net
