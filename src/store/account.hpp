@@ -1,0 +1,257 @@
+// An account's mailboxes and messages. Protocol code holds an account_ref and values, never account state.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "mime/message.hpp"
+#include "store/engine.hpp"
+#include "store/principal.hpp"
+
+namespace mansio::store {
+
+using mailbox_id = std::uint32_t;
+using uid = std::uint32_t;
+using mod_seq = std::uint64_t;   ///< incarnation (15 bits) · counter (48 bits); RFC 7162 wants 63
+using email_id = std::uint64_t;  ///< EMAILID within the account; survives COPY and MOVE
+
+/// System flags; keywords follow from index 8 on, by the mailbox's keyword table.
+enum class system_flag : std::uint8_t { answered = 0, flagged = 1, deleted = 2, seen = 3, draft = 4 };
+inline constexpr unsigned first_keyword = 8;
+
+/// A message's flags: bits by index. Value type; up to 56 keywords cost nothing extra.
+class flag_set {
+public:
+    [[nodiscard]] bool has(unsigned index) const noexcept;
+    [[nodiscard]] bool has(system_flag f) const noexcept { return has(static_cast<unsigned>(f)); }
+    void set(unsigned index, bool on = true);
+    void set(system_flag f, bool on = true) { set(static_cast<unsigned>(f), on); }
+    [[nodiscard]] bool empty() const noexcept;
+    [[nodiscard]] std::vector<unsigned> indexes() const;
+    bool operator==(flag_set const& o) const noexcept;
+
+private:
+    std::uint64_t low_ = 0;
+    std::shared_ptr<std::vector<std::uint64_t> const> high_;
+};
+
+/// One message in a mailbox, as the index has it.
+struct message_entry {
+    store::uid uid = 0;
+    flag_set flags;
+    mod_seq modseq = 0;
+    std::uint64_t size = 0;              ///< prefix and blob
+    mime::date_time internal_date;
+    std::int64_t save_date = 0;          ///< unix seconds (RFC 8514)
+    email_id email = 0;
+    mod_seq added = 0;                   ///< modseq of its arrival in this mailbox
+};
+
+/// An immutable picture of one mailbox at one version. Threads: safe to read on any. Cheap to hold: shares its chunks with its neighbours in time.
+class mailbox_view {
+public:
+    virtual ~mailbox_view() = default;
+    [[nodiscard]] virtual mailbox_id mailbox() const noexcept = 0;
+    [[nodiscard]] virtual std::uint32_t uid_validity() const noexcept = 0;
+    [[nodiscard]] virtual store::uid uid_next() const noexcept = 0;
+    [[nodiscard]] virtual mod_seq highest_modseq() const noexcept = 0;
+    [[nodiscard]] virtual std::uint32_t size() const noexcept = 0;                          ///< messages
+    /// `position` is the sequence number − 1.
+    [[nodiscard]] virtual message_entry at(std::uint32_t position) const = 0;
+    [[nodiscard]] virtual store::uid uid_at(std::uint32_t position) const noexcept = 0;
+    /// First position whose UID is ≥ `u`; size() when none.
+    [[nodiscard]] virtual std::uint32_t lower_bound(store::uid u) const noexcept = 0;
+    /// Position of exactly that UID.
+    [[nodiscard]] std::optional<std::uint32_t> find(store::uid u) const noexcept;
+    /// Keyword names; a flag_set's index first_keyword + i means keywords()[i]. Only grows.
+    [[nodiscard]] virtual std::vector<std::string> const& keywords() const noexcept = 0;
+    /// Names of a set: "\\Seen", "$Forwarded" …
+    [[nodiscard]] std::vector<std::string> names(flag_set const& f) const;
+    /// Calls `each(position)` for messages whose modseq is > `since`, in order; skips whole chunks that are older.
+    virtual void changed_since(mod_seq since, std::move_only_function<void(std::uint32_t)> each) const = 0;
+};
+using mailbox_view_ptr = std::shared_ptr<mailbox_view const>;
+
+/// Special use (RFC 6154), at most one each.
+enum class special_use : std::uint8_t { none, all, archive, drafts, flagged, junk, sent, trash };
+[[nodiscard]] std::string_view special_use_name(special_use u) noexcept;  ///< "\\Sent"; empty for none
+
+struct mailbox_info {
+    mailbox_id id = 0;
+    std::string name;                ///< UTF-8, NFC, levels by '/'; INBOX in capitals
+    store::special_use use = special_use::none;
+    bool subscribed = false;
+    bool has_children = false;
+    std::uint32_t uid_validity = 0;
+    store::rights my_rights = 0;
+};
+struct mailbox_counts {
+    std::uint32_t messages = 0, unseen = 0, deleted = 0;
+    store::uid uid_next = 1;
+    std::uint32_t uid_validity = 0;
+    mod_seq highest_modseq = 0;
+    std::uint64_t octets = 0;
+};
+
+/// A message's stored facts. The ready wire texts are slices of the stored row: a FETCH of them opens no blob.
+class email_record {
+public:
+    virtual ~email_record() = default;
+    [[nodiscard]] virtual email_id id() const noexcept = 0;
+    [[nodiscard]] virtual blob_id blob() const noexcept = 0;
+    [[nodiscard]] virtual std::uint64_t thread() const noexcept = 0;
+    [[nodiscard]] virtual std::string_view prefix() const noexcept = 0;      ///< header fields before the blob's octets
+    [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;           ///< prefix and blob
+    [[nodiscard]] virtual std::string_view envelope_text() const noexcept = 0;
+    [[nodiscard]] virtual std::string_view body_text() const noexcept = 0;
+    [[nodiscard]] virtual std::string_view bodystructure_text() const noexcept = 0;
+    /// Decoded on first use. Offsets count from the blob's start: add prefix().size() for those of the whole.
+    [[nodiscard]] virtual mime::summary const& summary() const = 0;
+};
+using email_record_ptr = std::shared_ptr<email_record const>;
+
+/// A message to be stored.
+struct new_message {
+    std::string prefix;                              ///< ≤ 16 KiB, whole header fields with CRLF
+    std::shared_ptr<staged_blob const> blob;         ///< staged, not yet committed anywhere; or null with `stored`
+    std::optional<blob_id> stored;                   ///< a blob committed before (queue fan-out): a holder is added
+    std::shared_ptr<mime::summary const> summary;
+    std::vector<std::string> flags;                  ///< names
+    mime::date_time internal_date;
+};
+/// A delivery's name: the same one twice changes nothing the second time, for 30 days.
+using delivery_id = std::string;
+
+struct appended {
+    std::uint32_t uid_validity = 0;
+    std::vector<store::uid> uids;
+    bool already = false;  ///< this delivery id was seen before; nothing was done
+};
+struct copied {
+    std::uint32_t uid_validity = 0;          ///< of the destination
+    std::vector<store::uid> from, to;        ///< pairwise
+};
+
+enum class flag_operation : std::uint8_t { replace, add, remove };
+struct flag_change {
+    flag_operation how = flag_operation::add;
+    std::vector<std::string> names;                  ///< "\\Seen", keywords; "\\Recent" is refused by the grammar
+    std::optional<mod_seq> unchanged_since;          ///< RFC 7162 §3.1.3
+};
+struct flags_changed {
+    std::vector<store::uid> changed, conflicts, unchanged;  ///< changed: those that really changed; conflicts: MODIFIED
+    mailbox_view_ptr after;
+};
+/// Sorted, disjoint ranges of UIDs, both ends included.
+using uid_set = std::vector<std::pair<store::uid, store::uid>>;
+
+struct quota {
+    std::uint64_t used_octets = 0, limit_octets = 0;    ///< limit 0: none
+    std::uint64_t messages = 0;
+};
+struct acl_entry {
+    account_number who = 0;
+    store::rights granted = 0;
+};
+
+/// Ends when dropped. At most one wake-up is pending at a time: who is woken reads the latest state.
+using subscription = std::shared_ptr<void>;
+
+class accounts;
+
+/// The handle protocol code works with: an account and the principal who asks. Copyable, cheap. Calls may be made on any executor: they run on
+/// the account's owner and answer on the caller's. Rights are checked by the owner inside each call; without the right to look up, a mailbox does
+/// not exist (not_found, same words, same work: trust.md I8); with it but without the needed right: refused.
+/// Errors of all: not_found, refused, over_limit (quota, named limits), conflict, try_later, broken.
+/// Everything that changes returns after the synced commit.
+class account_ref {
+public:
+    account_ref() = default;
+    [[nodiscard]] account_number number() const noexcept { return number_; }
+    [[nodiscard]] store::principal const& who() const noexcept { return *who_; }
+    [[nodiscard]] bool own() const noexcept { return who_->who() == number_; }
+
+    [[nodiscard]] task<result<std::vector<mailbox_info>>> list_mailboxes() const;  ///< those who() may look up, by name
+    [[nodiscard]] task<result<mailbox_info>> find_mailbox(std::string name) const;
+    /// Makes missing parents too (RFC 9051 §6.3.4). Errors: refused with detail "already_exists", refused with detail "cannot", over_limit.
+    [[nodiscard]] task<result<mailbox_info>> create_mailbox(std::string name, special_use use = special_use::none) const;
+    [[nodiscard]] task<result<void>> delete_mailbox(std::string name) const;       ///< RFC 9051 §6.3.5; INBOX refused
+    [[nodiscard]] task<result<void>> rename_mailbox(std::string from, std::string to) const;  ///< children too; INBOX: its messages move (RFC 9051 §6.3.6)
+    [[nodiscard]] task<result<void>> subscribe_mailbox(std::string name, bool on) const;      ///< a name that no longer exists may be unsubscribed
+    [[nodiscard]] task<result<std::vector<std::string>>> subscriptions() const;    ///< names, existing or not
+
+    [[nodiscard]] task<result<mailbox_view_ptr>> view(mailbox_id m) const;         ///< the latest; not_found once the mailbox is deleted
+    [[nodiscard]] task<result<mailbox_counts>> counts(mailbox_id m) const;         ///< from its counters, without loading the index
+    /// UIDs ≥ the answer are \Recent for the caller; later callers get the rest (RFC 3501 §2.3.2). `take`: no for EXAMINE.
+    [[nodiscard]] task<result<store::uid>> claim_recent(mailbox_id m, bool take) const;
+
+    /// All of it in one commit. `delivery` non-empty: idempotent.
+    [[nodiscard]] task<result<appended>> append(mailbox_id m, std::vector<new_message> messages, delivery_id delivery = {}) const;
+    [[nodiscard]] task<result<flags_changed>> change_flags(mailbox_id m, uid_set which, flag_change what) const;
+    /// Removes messages for good: those of `which` (nullopt: all) that have \Deleted, or with `even_undeleted` just those. Answers the UIDs removed.
+    [[nodiscard]] task<result<std::vector<store::uid>>> expunge(mailbox_id m, std::optional<uid_set> which, bool even_undeleted = false) const;
+    [[nodiscard]] task<result<copied>> copy(mailbox_id from, uid_set which, mailbox_id to) const;
+    [[nodiscard]] task<result<copied>> move(mailbox_id from, uid_set which, mailbox_id to) const;
+
+    /// In the order asked; a null pointer where the email is gone.
+    [[nodiscard]] task<result<std::vector<email_record_ptr>>> emails(mailbox_id m, std::vector<email_id> which) const;
+    /// Octets [offset, offset + length) of prefix and blob together, cut at the end. Counted in mansio_store_blob_reads_total.
+    [[nodiscard]] task<result<std::string>> read(email_record_ptr email, std::uint64_t offset, std::uint64_t length) const;
+
+    /// Wakes the caller's executor after each change of that mailbox (or, with 0, of the list of mailboxes).
+    [[nodiscard]] task<result<subscription>> watch(mailbox_id m, std::move_only_function<void()> changed) const;
+
+    [[nodiscard]] task<result<store::quota>> get_quota() const;
+    [[nodiscard]] task<result<void>> set_quota(std::uint64_t limit_octets) const;                 ///< server principals only
+    [[nodiscard]] task<result<std::vector<acl_entry>>> get_acl(mailbox_id m) const;
+    [[nodiscard]] task<result<void>> set_acl(mailbox_id m, account_number who, store::rights granted) const;  ///< 0 removes; needs `administer`
+    [[nodiscard]] task<result<store::rights>> my_rights(mailbox_id m) const;
+
+private:
+    friend class accounts;
+    accounts* service_ = nullptr;
+    account_number number_ = 0;
+    std::shared_ptr<store::principal const> who_;
+};
+
+/// All accounts of this process. Lifetime: outlives every account_ref and ends after their calls have ended.
+class accounts {
+public:
+    struct options {
+        bool default_folders = true;   ///< new accounts get Drafts, Sent, Junk, Trash, Archive with their special uses, all subscribed
+        std::uint64_t cache_octets = 128ULL << 20U;  ///< loaded mailboxes, evicted by bytes when no session holds them
+    };
+    /// `owner_of`: the executor that owns an account's partition.
+    accounts(engine& e, std::function<base::executor&(partition_id)> owner_of, base::limits const& l, base::random& r, base::log& log, base::metrics& m, options o);
+    ~accounts();
+    accounts(accounts const&) = delete;
+    accounts& operator=(accounts const&) = delete;
+    [[nodiscard]] base::executor& owner_of(account_number n) const;
+    [[nodiscard]] engine& storage() noexcept;
+    /// Writes the first rows of a new account (INBOX, folders). Idempotent. `folders`: override of options.default_folders.
+    [[nodiscard]] task<result<void>> create(account_number n, std::uint64_t quota_octets, std::optional<bool> folders = {});
+    [[nodiscard]] task<result<void>> remove(account_number n);  ///< all mail with it, in slices
+    /// Never fails for a stranger's account: rights show in the calls.
+    [[nodiscard]] account_ref open(account_number n, principal who);
+    /// Folds, ends background work, closes. Calls after it answer try_later.
+    [[nodiscard]] task<void> stop();
+    struct impl;
+
+private:
+    friend class account_ref;
+    std::unique_ptr<impl> impl_;
+};
+
+/// A mailbox name as a client gives it, checked and brought to its one form: NFC, INBOX in capitals, no empty level, no control or bidi-control
+/// characters, within limits (trust.md I7). Errors: refused, with words for the client ("[CANNOT]").
+[[nodiscard]] result<std::string> canonical_mailbox_name(std::string_view utf8, base::limits const& l);
+
+}  // namespace mansio::store
