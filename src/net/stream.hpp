@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,8 +37,14 @@ struct tls_client_options {
     std::string alpn;
 };
 
-/// What leaves a shard when a connection moves to another: opaque, made by release(), taken by shard::adopt().
-class detached_stream;
+/// What leaves a shard when a connection moves to another: opaque, made by release(), taken by shard::adopt(). Destroyed unadopted, it closes.
+class detached_stream {
+public:
+    detached_stream() = default;
+    virtual ~detached_stream() = default;
+    detached_stream(detached_stream const&) = delete;
+    detached_stream& operator=(detached_stream const&) = delete;
+};
 
 /// A byte stream with deadlines. Threads: belongs to one executor (its shard's). Lifetime: operations must have ended before it is destroyed;
 /// interrupt() or abort() makes them end. At most one read-side and one write-side operation at a time.
@@ -49,6 +56,9 @@ public:
     [[nodiscard]] virtual task<result<readiness>> wait_readable(monotonic_time deadline) = 0;
     /// Reads at least one octet; 0 = the peer has ended its side.
     [[nodiscard]] virtual task<result<std::size_t>> read_some(std::span<char> into, monotonic_time deadline) = 0;
+    /// What is there already, without waiting: nullopt when there is nothing (or when others of this shard should have their turn first: wait
+    /// with wait_readable() or read_some() then), 0 at the end of stream.
+    [[nodiscard]] virtual result<std::optional<std::size_t>> try_read(std::span<char> into) = 0;
     /// Writes all of it, or fails. `octets` must live until it returns.
     [[nodiscard]] virtual task<result<void>> write(std::string_view octets, monotonic_time deadline) = 0;
     /// TLS from here on. Any octet received before and not yet read is the caller's business: buffered_stream refuses (trust.md W4).
@@ -119,14 +129,20 @@ public:
 
 private:
     struct buffers;
-    [[nodiscard]] task<result<std::size_t>> fill(monotonic_time deadline);
+    /// Appends at least one octet to what is held, asking for `wanted` at a time. 0: end of stream.
+    [[nodiscard]] task<result<std::size_t>> fill(std::size_t wanted, monotonic_time deadline);
+    /// Finishes dropping a line that was too long.
+    [[nodiscard]] task<result<void>> skip_rest_of_line(monotonic_time deadline);
+    [[nodiscard]] bool ready_for_tls() const noexcept;
     std::unique_ptr<stream> stream_;
     std::unique_ptr<buffers> in_;
     std::string out_;
+    bool discarding_ = false;  // in the middle of a line that was refused as too long
 };
 
 /// Two ends of an in-memory connection on one executor, for tests: what one writes the other reads, cut into pieces of at most `cut` octets.
-/// start_tls_* turn a flag only. peer() of the first end is `peer`.
+/// start_tls_* turn a flag only; like a real handshake, it fails when the other end has sent octets in clear that were not read.
+/// peer() of the server's end is `peer`. A write never waits.
 struct memory_pair_options {
     std::size_t cut = 1U << 20U;
     endpoint peer;
@@ -136,5 +152,7 @@ struct memory_pair {
     std::unique_ptr<stream> server, client;
 };
 [[nodiscard]] memory_pair make_memory_pair(base::executor& home, memory_pair_options options = {});
+/// What shard::adopt() is to real connections: goes on with an end that was released, on the same executor.
+[[nodiscard]] std::unique_ptr<stream> adopt_memory_stream(std::unique_ptr<detached_stream> released);
 
 }  // namespace mansio::net
