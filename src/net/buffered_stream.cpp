@@ -57,6 +57,13 @@ buffered_stream& buffered_stream::operator=(buffered_stream&&) noexcept = defaul
 
 bool buffered_stream::has_unread() const noexcept { return in_ && in_->size() != 0; }
 
+bool buffered_stream::has_line() const noexcept { return has_unread() && !discarding_ && in_->held().find('\n') != std::string_view::npos; }
+void buffered_stream::put_back(std::size_t n) noexcept
+{
+    MANSIO_ASSERT(in_ && n <= in_->begin);
+    in_->begin -= n;
+}
+
 task<result<std::size_t>> buffered_stream::fill(std::size_t wanted, monotonic_time deadline)
 {
     if (!in_) in_ = std::make_unique<buffers>();

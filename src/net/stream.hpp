@@ -106,6 +106,10 @@ public:
     [[nodiscard]] task<result<std::string>> read_exactly(std::size_t n, monotonic_time deadline);
     /// True when octets received are waiting to be read: pipelined commands, or an injection before TLS.
     [[nodiscard]] bool has_unread() const noexcept;
+    /// True when a whole line is waiting: read_line() would not wait, so replies may stay queued (RFC 2920 §3.2).
+    [[nodiscard]] bool has_line() const noexcept;
+    /// Gives back the last `n` octets of what the last read_chunk() returned: they are read again. Nothing was read in between.
+    void put_back(std::size_t n) noexcept;
     /// Waits for input or interrupt(). Ready at once when has_unread().
     [[nodiscard]] task<result<readiness>> wait_readable(monotonic_time deadline);
     /// Queues octets; nothing is sent before flush(), or when `high_water` octets are queued (send() then flushes and waits).
