@@ -1,0 +1,53 @@
+// The command line: what people type, what they see. Commands that need the server's own parts are handed in by app.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mansio::cli {
+
+/// Exit codes of every command (docs/commands.md).
+enum exit_code : int { done = 0, refused = 1, usage = 2, unreachable = 3 };
+
+struct serve_options {
+    std::string config_file;
+    bool break_sync_on_purpose = false;
+};
+/// docs/architecture.md, "demo": the contract for outside tools.
+struct demo_options {
+    std::string data;                        ///< empty: a temporary directory, removed at the end
+    std::optional<std::uint16_t> port_base;  ///< 0 or absent: the usual demo ports, the next free ones when busy
+    std::uint64_t users = 0;
+    bool cleartext = false;
+    bool limits = true;
+    bool default_folders = true;
+    std::string listen = "127.0.0.1";
+    std::string route;
+    std::vector<std::string> allow_targets;
+    bool json = false;
+    bool break_sync_on_purpose = false;
+};
+struct verify_options {
+    std::string data;
+    std::string config_file;
+    bool deep = false;
+    bool json = false;
+};
+
+/// What app brings. Each returns an exit code and prints its own output.
+struct local_commands {
+    std::function<int(serve_options const&)> serve;
+    std::function<int(demo_options const&)> demo;
+    std::function<int(verify_options const&)> verify;
+    std::function<int(std::string const& file, bool json)> config_check;
+    std::function<int(std::string const& key, bool page)> config_explain;
+    std::function<std::string(std::string const& config_file)> admin_socket;  ///< where the server's socket is, by its configuration
+    std::string version;
+};
+
+/// Parses and runs. Returns the exit code.
+[[nodiscard]] int run(int argc, char const* const* argv, local_commands const& local);
+
+}  // namespace mansio::cli
