@@ -27,6 +27,7 @@ struct recipient {
     std::uint64_t account = 0;           ///< ≠ 0: local, delivered by the `local` transport
     std::string detail;                  ///< subaddress of a local one
     std::string original;                ///< the address the sender gave (ORCPT, Delivered-To)
+    std::string sender;                  ///< reverse-path said for this recipient when relayed: rewritten by SRS (forwarded mail); empty: the envelope's
     enum class state : std::uint8_t { waiting, delivered, bounced, cancelled };
     state now = state::waiting;
     std::uint32_t attempts = 0;
