@@ -51,11 +51,11 @@ function(mansio_e2e_program name)
   add_dependencies(e2e_support ${name})
 endfunction()
 
-# mansio_tests(FOLDER [USES target...]): tests/FOLDER/*_test.cpp become the program test_FOLDER, one ctest test per case.
+# mansio_tests(FOLDER [USES target...]): tests/FOLDER/*.cpp (cases in *_test.cpp, helpers beside them) become the program test_FOLDER, one ctest test per case.
 # Cases of the suite `catalogue` (docs/catalogue.md) carry that label too: ctest -L catalogue.
 function(mansio_tests name)
   cmake_parse_arguments(A "" "" "USES;LABELS" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*_test.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cpp)
   if(NOT sources)
     return()
   endif()

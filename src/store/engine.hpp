@@ -126,6 +126,8 @@ public:
     [[nodiscard]] virtual task<result<std::string>> blob_read(blob_id id, std::uint64_t offset, std::uint64_t length) = 0;
     [[nodiscard]] virtual task<result<std::uint64_t>> blob_size(blob_id id) = 0;
     [[nodiscard]] virtual task<result<std::vector<holder>>> blob_holders(blob_id id) = 0;
+    /// Reads the whole blob and compares its SHA-256: `mansio verify`. Errors: not_found, broken ("corruption").
+    [[nodiscard]] virtual task<result<void>> blob_check(blob_id id) = 0;
 
     /// Immutable, idempotent, invisible until a commit names them; durable at the latest with the next commit of the same partition.
     [[nodiscard]] virtual task<result<void>> put_pages(partition_id where, std::vector<page> pages) = 0;
