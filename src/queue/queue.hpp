@@ -79,9 +79,12 @@ public:
     [[nodiscard]] virtual task<std::vector<outcome>> deliver(envelope const& e, std::vector<std::size_t> which, message_source& message) = 0;
 };
 
+/// Who delivers, and who knows what an address means here; all outlive the queue.
 struct transports {
     transport* local = nullptr;
     transport* relay = nullptr;
+    /// Recipients that mail to an address goes to (a bounce's way back): local accounts or the address itself. Errors: try_later, broken.
+    std::function<task<result<std::vector<recipient>>>(std::string address)> route;
 };
 
 /// What enqueue() is given: recipients resolved, blob staged.
