@@ -12,7 +12,7 @@ std::unexpected<fault> damaged(std::string_view what) { return fail(fault::kind:
 
 void put_recipient(base::row_writer& w, recipient const& r)
 {
-    w.octets(r.address).varint(r.account).octets(r.detail).octets(r.original);
+    w.octets(r.address).varint(r.account).octets(r.detail).octets(r.original).octets(r.sender);
 }
 recipient take_recipient(base::row_reader& in)
 {
@@ -21,6 +21,7 @@ recipient take_recipient(base::row_reader& in)
     r.account = in.varint();
     r.detail = in.octets();
     r.original = in.octets();
+    r.sender = in.octets();
     return r;
 }
 }  // namespace

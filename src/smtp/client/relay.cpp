@@ -1,0 +1,249 @@
+#include "smtp/client/relay.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "base/bytes.hpp"
+#include "net/shard.hpp"
+#include "smtp/client/session.hpp"
+
+namespace mansio::smtp::client {
+namespace {
+using outcome = queue::outcome;
+
+outcome ours(outcome::kind what, std::string status, std::string words)
+{
+    outcome o;
+    o.what = what;
+    o.status = std::move(status);
+    o.reply = std::move(words);
+    return o;
+}
+
+class shard_dialer final : public dialer {
+public:
+    explicit shard_dialer(net::egress_gate const& gate) : gate_(gate) {}
+    task<result<std::unique_ptr<net::stream>>> connect(net::endpoint to, base::monotonic_time deadline) override
+    {
+        auto* here = dynamic_cast<net::shard*>(&base::executor::current());
+        MANSIO_ASSERT(here != nullptr);
+        auto s = co_await here->connect(to, gate_, deadline);
+        co_return s;
+    }
+
+private:
+    net::egress_gate const& gate_;
+};
+
+/// "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 §4.1.3).
+std::optional<net::ip_address> address_literal(std::string_view domain)
+{
+    if (domain.size() < 3 || domain.front() != '[' || domain.back() != ']') return std::nullopt;
+    auto inside = domain.substr(1, domain.size() - 2);
+    if (base::starts_with_ignoring_case(inside, "IPv6:")) inside.remove_prefix(5);
+    return net::ip_address::parse(inside);
+}
+
+struct host_port {
+    std::string host;
+    std::uint16_t port = 25;
+};
+host_port split_route(std::string const& text)
+{
+    auto const colon = text.rfind(':');
+    host_port r{text.substr(0, colon)};
+    if (colon != std::string::npos) std::from_chars(text.data() + colon + 1, text.data() + text.size(), r.port);
+    return r;
+}
+}  // namespace
+
+std::unique_ptr<dialer> make_shard_dialer(net::egress_gate const& gate) { return std::make_unique<shard_dialer>(gate); }
+
+struct relay::impl {
+    net::resolver& dns;
+    net::egress_gate const& gate;
+    dialer& dial;
+    net::tls_client_context& tls;
+    base::limits const& limits;
+    base::random& random;
+    base::log& log;
+    relay_options options;
+    base::counter& connections;
+    base::counter& refused_targets;
+
+    [[nodiscard]] bool is_own(net::ip_address const& a) const { return std::find(options.own_addresses.begin(), options.own_addresses.end(), a) != options.own_addresses.end(); }
+
+    /// Adds a host's addresses. False: the DNS failed for it.
+    task<bool> add_host(std::string name, std::uint16_t port, route& r, bool& denied, bool& own)
+    {
+        auto const found = co_await dns.addresses(name);
+        for (auto const& a : found.records) {
+            if (r.targets.size() >= limits.relay_addresses) break;
+            if (is_own(a) && port == options.port) {
+                own = true;
+            } else if (!gate.permits(a)) {
+                denied = true;
+                refused_targets.add();
+                log.warning("relay_target_refused", {{"host", name}, {"address", a.text()}});
+            } else {
+                r.targets.push_back({name, {a, port}});
+            }
+        }
+        co_return found.status != net::dns_status::failed;
+    }
+
+    task<route> fixed()
+    {
+        route r;
+        auto const to = split_route(options.fixed_route);
+        if (auto const literal = net::ip_address::parse(to.host)) {
+            r.targets.push_back({to.host, {*literal, to.port}});
+            co_return r;
+        }
+        bool denied = false, own = false;
+        co_await add_host(to.host, to.port, r, denied, own);
+        if (r.targets.empty()) r.instead = ours(outcome::kind::later, "4.4.3", fmt::format("the route {} has no address now", options.fixed_route));
+        co_return r;
+    }
+
+    /// The names to try, best first; equal preferences in random order (RFC 5321 §5.1).
+    task<std::expected<std::vector<net::mx_record>, outcome>> exchangers(std::string domain)
+    {
+        auto found = co_await dns.mx(domain);
+        if (found.status == net::dns_status::failed) co_return std::unexpected(ours(outcome::kind::later, "4.4.3", fmt::format("the DNS does not answer for {} now: {}", domain, found.why)));
+        if (found.status == net::dns_status::no_such_name) co_return std::unexpected(ours(outcome::kind::never, "5.1.2", fmt::format("there is no domain {}", domain)));
+        if (found.status == net::dns_status::no_data || found.records.empty()) co_return std::vector{net::mx_record{0, domain}};  // the implicit MX
+        // RFC 7505 §3: a single "." says that the domain takes no mail.
+        if (found.records.size() == 1 && found.records.front().host.empty()) co_return std::unexpected(ours(outcome::kind::never, "5.1.10", fmt::format("{} takes no mail (null MX)", domain)));
+        auto list = std::move(found.records);
+        std::erase_if(list, [](net::mx_record const& m) { return m.host.empty(); });
+        for (std::size_t i = list.size(); i > 1; --i) std::swap(list[i - 1], list[random.below(i)]);
+        std::stable_sort(list.begin(), list.end(), [](auto const& a, auto const& b) { return a.preference < b.preference; });
+        // RFC 5321 §5.1: when we are among them, only those better than us are tried.
+        auto const self = std::find_if(list.begin(), list.end(), [&](auto const& m) { return base::equal_ignoring_case(m.host, options.hostname); });
+        if (self != list.end()) {
+            auto const ours_at = self->preference;
+            std::erase_if(list, [&](auto const& m) { return m.preference >= ours_at; });
+            if (list.empty()) co_return std::unexpected(ours(outcome::kind::never, "5.4.6", fmt::format("mail for {} comes back to this server, which does not receive for it", domain)));
+        }
+        co_return list;
+    }
+
+    task<route> by_mx(std::string domain)
+    {
+        route r;
+        if (auto const literal = address_literal(domain)) {
+            if (is_own(*literal))
+                r.instead = ours(outcome::kind::never, "5.4.6", "mail for this address literal comes back to this server");
+            else if (!gate.permits(*literal))
+                r.instead = ours(outcome::kind::never, "5.4.4", "mail is not sent to addresses that are not public");
+            else
+                r.targets.push_back({domain, {*literal, options.port}});
+            co_return r;
+        }
+        auto const hosts = co_await exchangers(domain);
+        if (!hosts) {
+            r.instead = hosts.error();
+            co_return r;
+        }
+        bool all_answered = true, denied = false, own = false;
+        for (auto const& m : *hosts) {
+            if (r.targets.size() >= limits.relay_addresses) break;
+            bool const answered = co_await add_host(m.host, options.port, r, denied, own);
+            all_answered = all_answered && answered;
+        }
+        if (!r.targets.empty()) co_return r;
+        if (!all_answered)
+            r.instead = ours(outcome::kind::later, "4.4.3", fmt::format("the DNS does not answer for the mail servers of {} now", domain));
+        else if (own)
+            r.instead = ours(outcome::kind::never, "5.4.6", fmt::format("mail for {} comes back to this server, which does not receive for it", domain));
+        else if (denied)
+            r.instead = ours(outcome::kind::never, "5.4.4", fmt::format("the mail servers of {} have no public address", domain));
+        else
+            r.instead = ours(outcome::kind::never, "5.4.4", fmt::format("the mail servers of {} have no address", domain));
+        co_return r;
+    }
+
+    /// One address: TLS when offered; once more in clear when the handshake failed.
+    task<session_result> try_target(target const& t, transaction const& mail, base::clock& clock)
+    {
+        session_result last;
+        for (int round = 0; round < 2; ++round) {
+            auto dialled = co_await dial.connect(t.at, clock.monotonic() + std::chrono::seconds{limits.relay_connect_wait});
+            connections.add();
+            if (!dialled) {
+                last = {};
+                last.connection_level = true;
+                auto o = ours(outcome::kind::later, "4.4.1", fmt::format("cannot connect to {} ({}): {}", t.name, t.at.text(), dialled.error().say));
+                last.outcomes.assign(mail.recipients.size(), o);
+                co_return last;
+            }
+            session_options so{options.hostname, t.name, round == 0 ? &tls : nullptr, &limits};
+            last = co_await run_session(std::move(*dialled), std::move(so), mail, clock);
+            if (!last.tls_failed) co_return last;
+            log.warning("relay_tls_failed", {{"host", t.name}, {"address", t.at.text()}, {"why", last.outcomes.empty() ? std::string{} : last.outcomes.front().reply}});
+        }
+        co_return last;
+    }
+
+    /// The targets in turn, until one of them has said something about the mail itself.
+    task<std::vector<outcome>> attempt(std::vector<target> targets, transaction mail)
+    {
+        auto& clock = base::executor::current().clock();
+        std::vector<outcome> last;
+        int conversations = 0;
+        for (auto const& t : targets) {
+            auto tried = co_await try_target(t, mail, clock);
+            last = std::move(tried.outcomes);
+            if (!tried.connection_level) co_return last;
+            if (tried.greeted && ++conversations == 2) break;
+        }
+        co_return last;
+    }
+};
+
+relay::relay(net::resolver& dns, net::egress_gate const& gate, dialer& dial, net::tls_client_context& tls, base::limits const& l, base::random& r, base::log& log, base::metrics& m, relay_options o)
+    : impl_(std::make_unique<impl>(impl{dns, gate, dial, tls, l, r, log, std::move(o), m.get_counter("mansio_relay_connections_total", "outgoing SMTP connections"),
+          m.get_counter("mansio_relay_targets_refused_total", "mail server addresses that are not public")}))
+{
+}
+relay::~relay() = default;
+
+task<route> relay::find_route(std::string domain)
+{
+    auto looking = impl_->options.fixed_route.empty() ? impl_->by_mx(std::move(domain)) : impl_->fixed();
+    auto r = co_await std::move(looking);
+    co_return r;
+}
+
+task<std::vector<queue::outcome>> relay::deliver(queue::envelope const& e, std::vector<std::size_t> which, queue::message_source& message)
+{
+    MANSIO_ASSERT(!which.empty());
+    auto const& first = e.recipients[which.front()].address;
+    auto const at = first.rfind('@');
+    auto const where = co_await find_route(at == std::string::npos ? first : first.substr(at + 1));
+    std::vector<outcome> outcomes(which.size());
+    if (where.instead) {
+        std::fill(outcomes.begin(), outcomes.end(), *where.instead);
+        co_return outcomes;
+    }
+    // A forwarded recipient has a reverse-path of its own: one transaction for each.
+    std::map<std::string, std::vector<std::size_t>> by_sender;
+    for (std::size_t k = 0; k < which.size(); ++k) {
+        auto const& own = e.recipients[which[k]].sender;
+        by_sender[own.empty() ? e.sender : own].push_back(k);
+    }
+    for (auto const& [sender, members] : by_sender) {
+        transaction mail{sender, {}, e.body_8bit, e.smtputf8, &message};
+        for (auto const k : members) mail.recipients.push_back(e.recipients[which[k]].address);
+        auto const got = co_await impl_->attempt(where.targets, std::move(mail));
+        MANSIO_ASSERT(got.size() == members.size());
+        for (std::size_t k = 0; k < members.size(); ++k) outcomes[members[k]] = got[k];
+    }
+    co_return outcomes;
+}
+
+}  // namespace mansio::smtp::client

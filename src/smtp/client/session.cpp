@@ -1,0 +1,323 @@
+#include "smtp/client/session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/bytes.hpp"
+#include "smtp/client/dot_stuffer.hpp"
+
+namespace mansio::smtp::client {
+namespace {
+using outcome = queue::outcome;
+constexpr std::size_t piece = 256 * 1024;
+
+/// What went wrong with the whole attempt.
+struct trouble {
+    outcome what;
+    bool connection_level = true;
+};
+template <class T> using step = std::expected<T, trouble>;
+
+class conversation {
+public:
+    conversation(std::unique_ptr<net::stream> s, session_options o, transaction t, base::clock& clock) : io_(std::move(s)), options_(std::move(o)), mail_(std::move(t)), clock_(clock) {}
+
+    task<session_result> run()
+    {
+        auto opened = co_await open();
+        if (!opened) {
+            result_.connection_level = opened.error().connection_level;
+            result_.outcomes.assign(mail_.recipients.size(), opened.error().what);
+            co_await leave();
+            co_return std::move(result_);
+        }
+        auto sent = co_await send_mail();
+        if (!sent) {
+            // Recipients that were answered keep their answer; the others share the trouble.
+            result_.connection_level = sent.error().connection_level;
+            for (std::size_t i = 0; i < mail_.recipients.size(); ++i)
+                if (!settled_[i]) result_.outcomes[i] = sent.error().what;
+        }
+        co_await leave();
+        co_return std::move(result_);
+    }
+
+private:
+    [[nodiscard]] base::monotonic_time within(std::uint64_t seconds) const { return clock_.monotonic() + std::chrono::seconds{seconds}; }
+
+    std::unexpected<trouble> lost(fault const& f, std::string_view when, bool connection_level = true)
+    {
+        outcome o;
+        o.what = outcome::kind::later;
+        o.status = f.what == fault::kind::timeout ? "4.4.1" : "4.4.2";
+        o.reply = fmt::format("{} while {}", f.what == fault::kind::timeout ? "no answer in time" : f.say.empty() ? "the connection was lost" : f.say, when);
+        o.tls = io_.raw().tls() != nullptr;
+        broken_ = true;
+        return std::unexpected(trouble{std::move(o), connection_level});
+    }
+
+    [[nodiscard]] outcome said(server_reply const& r) const
+    {
+        outcome o;
+        o.what = r.positive() ? outcome::kind::delivered : r.permanent() ? outcome::kind::never : outcome::kind::later;
+        // RFC 2034 §4: the first digit must agree with the reply's; otherwise the generic code says what the reply said.
+        bool const fits = !r.status.empty() && r.status.front() - '0' == static_cast<int>(r.code / 100);
+        o.status = fits ? r.status : fmt::format("{}.0.0", r.code / 100 == 3 ? 5 : r.code / 100);
+        o.reply = r.text();
+        o.host = options_.server_name;
+        o.tls = io_.raw().tls() != nullptr;
+        return o;
+    }
+
+    task<result<server_reply>> read_reply(std::uint64_t wait_seconds)
+    {
+        reply_parser parser{options_.limits->relay_reply_size};
+        auto const until = within(wait_seconds);
+        while (true) {
+            auto const line = co_await io_.read_line(options_.limits->relay_reply_size, until);
+            if (!line) co_return fail(line);
+            auto done = parser.feed(line->text);
+            if (!done) co_return fail(done);
+            if (*done) co_return std::move(**done);
+        }
+    }
+
+    task<result<server_reply>> ask(std::string command)
+    {
+        io_.put(command);
+        io_.put("\r\n");
+        auto const flushed = co_await io_.flush(within(options_.limits->relay_reply_wait));
+        if (!flushed) co_return fail(flushed);
+        auto r = co_await read_reply(options_.limits->relay_reply_wait);
+        co_return r;
+    }
+
+    task<step<void>> open()
+    {
+        result_.outcomes.resize(mail_.recipients.size());
+        settled_.assign(mail_.recipients.size(), false);
+        auto const greeting = co_await read_reply(options_.limits->relay_reply_wait);
+        if (!greeting) co_return lost(greeting.error(), "waiting for the greeting");
+        result_.greeted = true;
+        if (greeting->code != 220) co_return turned_away(*greeting);
+        auto hello = co_await say_hello();
+        if (!hello) co_return hello;
+        if (offers_.starttls && options_.tls != nullptr) {
+            auto secured = co_await start_tls();
+            if (!secured) co_return secured;
+        }
+        co_return step<void>{};
+    }
+
+    /// 521 and 556 say that no mail is taken here at all (RFC 7504); any other refusal to talk is worth another address and another time.
+    std::unexpected<trouble> turned_away(server_reply const& r) const
+    {
+        auto o = said(r);
+        bool const final = r.code == 521 || r.code == 556;
+        if (!final) {
+            o.what = outcome::kind::later;
+            if (o.status.front() != '4') o.status = "4.3.2";
+        }
+        return std::unexpected(trouble{std::move(o), !final});
+    }
+
+    task<step<void>> say_hello()
+    {
+        auto ehlo = co_await ask("EHLO " + options_.hostname);
+        if (!ehlo) co_return lost(ehlo.error(), "saying EHLO");
+        if (ehlo->positive()) {
+            offers_ = read_extensions(*ehlo);
+            co_return step<void>{};
+        }
+        if (!ehlo->permanent()) co_return turned_away(*ehlo);
+        // RFC 5321 §3.2: a server of RFC 821's time.
+        auto const helo = co_await ask("HELO " + options_.hostname);
+        if (!helo) co_return lost(helo.error(), "saying HELO");
+        if (!helo->positive()) co_return turned_away(*helo);
+        offers_ = {};
+        co_return step<void>{};
+    }
+
+    task<step<void>> start_tls()
+    {
+        auto const go = co_await ask("STARTTLS");
+        if (!go) co_return lost(go.error(), "asking for TLS");
+        if (!go->positive()) co_return step<void>{};  // offered and refused: in clear, as if it had not been offered
+        net::tls_client_options tls;
+        tls.server_name = options_.server_name;
+        auto const shaken = co_await io_.start_tls_client(*options_.tls, tls, within(options_.limits->relay_connect_wait));
+        if (!shaken) {
+            result_.tls_failed = true;
+            co_return lost(shaken.error(), "starting TLS");
+        }
+        // RFC 3207 §4.2: everything known from before TLS is forgotten.
+        auto hello = co_await say_hello();
+        co_return hello;
+    }
+
+    [[nodiscard]] std::string mail_command() const
+    {
+        std::string out = fmt::format("MAIL FROM:<{}>", mail_.sender);
+        if (offers_.size_known) out += fmt::format(" SIZE={}", mail_.message->size());
+        if (mail_.body_8bit && offers_.eight_bit) out += " BODY=8BITMIME";
+        if (mail_.smtputf8) out += " SMTPUTF8";
+        return out;
+    }
+
+    std::unexpected<trouble> impossible(std::string status, std::string why) const
+    {
+        outcome o;
+        o.what = outcome::kind::never;
+        o.status = std::move(status);
+        o.reply = std::move(why);
+        return std::unexpected(trouble{std::move(o), false});
+    }
+
+    task<step<void>> send_mail()
+    {
+        if (mail_.smtputf8 && !offers_.smtputf8) co_return impossible("5.6.7", options_.server_name + " does not take internationalised addresses (SMTPUTF8)");
+        if (offers_.size && *offers_.size < mail_.message->size())
+            co_return impossible("5.3.4", fmt::format("the message has {} octets, {} takes at most {}", mail_.message->size(), options_.server_name, *offers_.size));
+        auto giving = offers_.pipelining ? envelope_pipelined() : envelope_step_by_step();
+        auto envelope = co_await std::move(giving);
+        if (!envelope) co_return std::unexpected(envelope.error());
+        if (!*envelope) co_return step<void>{};  // nobody is left
+        auto const content = co_await send_content();
+        if (!content) co_return lost(content.error(), "sending the message", false);
+        // Past this point a lost reply may mean a delivery: it is tried again, so that a duplicate is possible and a loss is not (D3).
+        auto const last = co_await read_reply(options_.limits->relay_final_wait);
+        if (!last) co_return lost(last.error(), "waiting for the reply to the message", false);
+        for (std::size_t i = 0; i < mail_.recipients.size(); ++i)
+            if (!settled_[i]) settle(i, *last);
+        co_return step<void>{};
+    }
+
+    void settle(std::size_t i, server_reply const& r)
+    {
+        result_.outcomes[i] = said(r);
+        settled_[i] = true;
+    }
+
+    /// A refused MAIL speaks for all recipients.
+    bool mail_refused(server_reply const& r)
+    {
+        if (r.positive()) return false;
+        for (std::size_t i = 0; i < mail_.recipients.size(); ++i) settle(i, r);
+        return true;
+    }
+
+    [[nodiscard]] bool anybody_left() const { return std::find(settled_.begin(), settled_.end(), false) != settled_.end(); }
+
+    /// True: DATA was answered with 354.
+    task<step<bool>> envelope_step_by_step()
+    {
+        auto const mail = co_await ask(mail_command());
+        if (!mail) co_return lost(mail.error(), "giving the sender", false);
+        if (mail_refused(*mail)) co_return false;
+        for (std::size_t i = 0; i < mail_.recipients.size(); ++i) {
+            auto const rcpt = co_await ask(fmt::format("RCPT TO:<{}>", mail_.recipients[i]));
+            if (!rcpt) co_return lost(rcpt.error(), "giving a recipient", false);
+            if (!rcpt->positive()) settle(i, *rcpt);
+        }
+        if (!anybody_left()) co_return false;
+        auto const data = co_await ask("DATA");
+        if (!data) co_return lost(data.error(), "asking to send the message", false);
+        co_return data_answered(*data);
+    }
+
+    bool data_answered(server_reply const& r)
+    {
+        if (r.intermediate()) return true;
+        for (std::size_t i = 0; i < mail_.recipients.size(); ++i)
+            if (!settled_[i]) settle(i, r);
+        return false;
+    }
+
+    /// RFC 2920: MAIL, all RCPT and DATA in one go; the answers come in order.
+    task<step<bool>> envelope_pipelined()
+    {
+        io_.put(mail_command() + "\r\n");
+        for (auto const& r : mail_.recipients) io_.put(fmt::format("RCPT TO:<{}>\r\n", r));
+        io_.put("DATA\r\n");
+        auto const flushed = co_await io_.flush(within(options_.limits->relay_reply_wait));
+        if (!flushed) co_return lost(flushed.error(), "giving the envelope", false);
+        auto const mail = co_await read_reply(options_.limits->relay_reply_wait);
+        if (!mail) co_return lost(mail.error(), "giving the sender", false);
+        bool const refused = mail_refused(*mail);
+        for (std::size_t i = 0; i < mail_.recipients.size(); ++i) {
+            auto const rcpt = co_await read_reply(options_.limits->relay_reply_wait);
+            if (!rcpt) co_return lost(rcpt.error(), "giving a recipient", false);
+            if (!refused && !rcpt->positive()) settle(i, *rcpt);
+        }
+        auto const data = co_await read_reply(options_.limits->relay_reply_wait);
+        if (!data) co_return lost(data.error(), "asking to send the message", false);
+        bool const nobody = !anybody_left();
+        if (nobody && data->intermediate()) {
+            // RFC 2920 §3.1: a server that answers 354 with no valid recipient must be sent an empty message.
+            io_.put(".\r\n");
+            auto const ended = co_await io_.flush(within(options_.limits->relay_reply_wait));
+            if (!ended) co_return false;
+            auto const told = co_await read_reply(options_.limits->relay_reply_wait);
+            if (!told) co_return false;
+            co_return false;
+        }
+        if (nobody) co_return false;
+        co_return data_answered(*data);
+    }
+
+    task<result<void>> send_content()
+    {
+        dot_stuffer stuff;
+        std::uint64_t offset = 0;
+        while (offset < mail_.message->size()) {
+            auto const octets = co_await mail_.message->read(offset, piece);
+            if (!octets) co_return fail(octets);
+            if (octets->empty()) co_return fail(fault::kind::broken, "the message ended early", "stored size and octets disagree");
+            offset += octets->size();
+            std::string out;
+            stuff.feed(*octets, out);
+            auto const sent = co_await io_.send(out, within(options_.limits->relay_reply_wait));
+            if (!sent) co_return fail(sent);
+        }
+        std::string end;
+        stuff.finish(end);
+        io_.put(end);
+        auto flushed = co_await io_.flush(within(options_.limits->relay_reply_wait));
+        co_return flushed;
+    }
+
+    task<void> leave()
+    {
+        // After a failure in the middle QUIT could be taken for part of the message.
+        if (broken_) io_.raw().abort();
+        if (broken_) co_return;
+        // The outcome is known: QUIT is a courtesy with a short wait (RFC 5321 §4.1.1.10).
+        io_.put("QUIT\r\n");
+        auto const sent = co_await io_.flush(within(5));
+        if (sent) {
+            auto const bye = co_await io_.read_line(options_.limits->relay_reply_size, within(5));
+            if (!bye) io_.raw().abort();
+        }
+        co_await io_.raw().finish();
+    }
+
+    net::buffered_stream io_;
+    session_options options_;
+    transaction mail_;
+    base::clock& clock_;
+    extensions offers_;
+    bool broken_ = false;
+    std::vector<bool> settled_;
+    session_result result_;
+};
+}  // namespace
+
+task<session_result> run_session(std::unique_ptr<net::stream> connection, session_options o, transaction t, base::clock& clock)
+{
+    conversation talk{std::move(connection), std::move(o), std::move(t), clock};
+    auto done = co_await talk.run();
+    co_return done;
+}
+
+}  // namespace mansio::smtp::client
