@@ -11,6 +11,7 @@
 #include "base/random.hpp"
 #include "net/address.hpp"
 #include "net/dns.hpp"
+#include "net/stream.hpp"
 #include "net/tls.hpp"
 #include "queue/queue.hpp"
 
