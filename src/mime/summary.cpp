@@ -12,7 +12,7 @@
 namespace mansio::mime {
 namespace {
 // What Thunderbird, Apple Mail, Outlook, K-9, mutt, Roundcube and imaptest ask for in BODY[HEADER.FIELDS (…)].
-constexpr std::array<std::string_view, 41> kept{"auto-submitted", "bcc", "cc", "chat-version", "content-transfer-encoding", "content-type", "date",
+constexpr std::array<std::string_view, 42> kept{"auto-submitted", "bcc", "cc", "chat-version", "content-transfer-encoding", "content-type", "date", "delivered-to",
                                                 "disposition-notification-to", "followup-to", "from", "importance", "in-reply-to", "list-archive", "list-help",
                                                 "list-id", "list-owner", "list-post", "list-subscribe", "list-unsubscribe", "list-unsubscribe-post",
                                                 "mail-followup-to", "mail-reply-to", "message-id", "mime-version", "newsgroups", "organization", "precedence",
@@ -67,8 +67,8 @@ std::string display_of(std::string_view from_body)
 /// "<id>", or what stands there instead of one.
 std::string first_id(std::string_view body)
 {
-    auto ids = message_ids(body, 1000);
-    if (!ids.empty()) return std::move(ids.front());
+    if (auto const end = body.find('>'); end != std::string_view::npos)
+        if (auto ids = message_ids(body.substr(0, end + 1), 1); !ids.empty()) return std::move(ids.front());
     return to_utf8(detail::trim_white(unfold(body)).substr(0, 998), {});
 }
 
@@ -118,14 +118,20 @@ std::vector<std::string> message_ids(std::string_view body, std::size_t most)
             at = end;
             continue;
         }
-        auto const inside = detail::trim_white(body.substr(at + 1, end - at - 1));
-        // RFC 5322 §3.6.4: an id has no blanks and is no longer than a line; anything else is no id to thread by.
-        if (!inside.empty() && inside.size() <= 996 && std::ranges::none_of(inside, [](char c) { return static_cast<unsigned char>(c) <= 32 || c == 127; }))
-            found.push_back(inside);
+        found.push_back(body.substr(at + 1, end - at - 1));
         at = body.find('<', end);
     }
     std::vector<std::string> out;
-    for (std::size_t i = found.size() - std::min(found.size(), most); i < found.size(); ++i) out.push_back('<' + to_utf8(found[i], {}) + '>');
+    for (std::size_t i = found.size(); i-- > 0 && out.size() < most;) {
+        std::string id{'<'};
+        // RFC 5322 §3.6.4, §4.5.4: blanks and folding are no part of an id; nothing longer than a line is one.
+        for (char const c : found[i].substr(0, 4096))
+            if (static_cast<unsigned char>(c) > 32 && c != 127) id += c;
+        if (id.size() == 1 || id.size() > 996 || found[i].size() > 4096) continue;
+        id += '>';
+        out.push_back(base::is_utf8(id) ? std::move(id) : to_utf8(id, {}));
+    }
+    std::ranges::reverse(out);
     return out;
 }
 
