@@ -57,6 +57,7 @@ struct resolution {
 };
 
 /// Threads: reads from any executor, answers there. Writes run on the directory's owner. Errors: not_found, conflict (exists), syntax, refused, broken.
+/// One process writes: this object. `owner` and `e` outlive it.
 /// `postmaster` and `abuse` of every domain always resolve: to their own account or alias if made, else to the first administrator, else to the first account.
 class directory {
 public:
@@ -74,19 +75,27 @@ public:
     /// Gives the number. The account's mailboxes are made by store::accounts::create, after: an intent row makes that recoverable (pending_accounts()).
     [[nodiscard]] task<result<account>> add_account(std::string address, std::string display_name, std::uint64_t quota_octets, bool administrator);
     [[nodiscard]] task<result<void>> account_ready(account_number n);                    ///< removes the intent
+    /// Many at once, in a few large commits: the demo's load users, imports. All those of a commit or none: conflict when one exists.
+    [[nodiscard]] task<result<std::vector<account>>> add_accounts(std::vector<std::string> addresses, std::uint64_t quota_octets);
+    [[nodiscard]] task<result<void>> accounts_ready(std::vector<account_number> which);
     [[nodiscard]] task<result<std::vector<account>>> pending_accounts();
+    /// The address cannot change; `has_portal_password` is not taken from `a`. Disabling one cuts its sessions (sign_in::on_revoked).
     [[nodiscard]] task<result<void>> update_account(account a);
+    /// With its credentials. Its mail is store::accounts::remove's. Aliases to it stay.
     [[nodiscard]] task<result<void>> remove_account(account_number n);
-    /// In pages: those after `after`, at most `limit`, by address.
+    /// In pages: those after `after` (an address; empty: from the start), at most `limit`, by domain, then local part.
     [[nodiscard]] task<result<std::vector<account>>> list_accounts(std::string after, std::size_t limit);
     [[nodiscard]] task<result<std::optional<account>>> find_account(std::string address);  ///< canonicalised inside; a bare name works where there is one domain
     [[nodiscard]] task<result<std::optional<account>>> account_by_number(account_number n);
 
-    [[nodiscard]] task<result<void>> set_alias(alias a);  ///< conflict when an account has that address
+    /// Replaces. Conflict when an account has that address; over_limit beyond 1,000 targets.
+    [[nodiscard]] task<result<void>> set_alias(alias a);
     [[nodiscard]] task<result<void>> remove_alias(std::string address);
     [[nodiscard]] task<result<std::vector<alias>>> aliases();
 
     /// Takes any envelope address. Only `kind` and `recipients` tell the outcome; errors: syntax, try_later, broken.
+    /// The order: account or alias of that name; the same without "+detail"; postmaster and abuse; the domain's catch-all. An address without a
+    /// domain is `elsewhere`, but "postmaster" alone (RFC 5321 §4.5.1) is the server's.
     [[nodiscard]] task<result<resolution>> resolve(mime::mailbox_address address);
     [[nodiscard]] task<result<bool>> is_local_domain(std::string domain);
 

@@ -62,6 +62,7 @@ public:
     /// The portal's password, Argon2id on a bounded pool (limits.argon2_waiting). Opens no mail protocol.
     [[nodiscard]] task<result<account>> check_portal_password(std::string user, std::string password, source from);
     /// At least 12 characters, not one of the common ones. Errors: refused, with the reason.
+    /// Changing an existing one revokes all app passwords of the account and cuts its sessions (trust.md §3.3 (c)).
     [[nodiscard]] task<result<void>> set_portal_password(account_number n, std::string password);
 
     struct made {
@@ -74,7 +75,10 @@ public:
     [[nodiscard]] task<result<std::vector<app_password_info>>> app_passwords(account_number n);
     [[nodiscard]] task<result<void>> revoke_app_password(account_number n, std::string id);
     /// `cut` is called on the current executor when the credential of this principal is revoked or its account disabled: within a second.
+    /// Register right after check(); after a move to another executor, there again. The token ends it; drop it on the executor that registered.
     [[nodiscard]] std::shared_ptr<void> on_revoked(store::principal const& who, std::move_only_function<void()> cut);
+    /// Writes the last uses still pending. To be awaited before the engine goes; check() may still be called, it notes no more uses.
+    [[nodiscard]] task<void> stop();
 
 private:
     struct impl;

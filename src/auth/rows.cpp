@@ -1,0 +1,228 @@
+#include "auth/rows.hpp"
+
+#include "base/bytes.hpp"
+
+namespace mansio::auth::rows {
+namespace {
+constexpr std::uint8_t format = 1;
+constexpr std::uint8_t kind_account = 1, kind_alias = 2;
+constexpr std::uint8_t has_catch_all = 1;
+constexpr std::uint8_t enabled = 1, administrator = 2, portal = 4;
+constexpr std::uint8_t read_only = 1;
+
+std::string with_number(std::string_view prefix, account_number n)
+{
+    base::row_writer w;
+    w.raw(prefix).be64(n);
+    return w.take();
+}
+
+base::row_writer begin()
+{
+    base::row_writer w;
+    w.u8(format);
+    return w;
+}
+
+std::unexpected<fault> damaged(std::string_view what)
+{
+    return fail(fault::kind::broken, "internal error", "directory: damaged or unknown row: " + std::string{what});
+}
+
+/// Checks the seal and the format; the reader stands at the first field.
+std::optional<base::row_reader> open(std::string_view row)
+{
+    auto const body = base::unseal(row);
+    if (!body) return std::nullopt;
+    base::row_reader r{*body};
+    if (r.u8() != format) return std::nullopt;
+    return r;
+}
+}  // namespace
+
+std::string counters_key() { return "c"; }
+std::string domain_key(std::string_view domain) { return "d/" + std::string{domain}; }
+std::string address_prefix(std::string_view domain)
+{
+    auto key = "a/" + std::string{domain};
+    key.push_back('\0');
+    return key;
+}
+std::string address_key(mime::mailbox_address const& canonical) { return address_prefix(canonical.domain) + canonical.local; }
+std::string no_address_key() { return address_prefix({}); }
+std::string number_key(account_number n) { return with_number("n/", n); }
+std::string administrator_key(account_number n) { return with_number("m/", n); }
+std::string intent_key(account_number n) { return with_number("i/", n); }
+std::string app_password_prefix(account_number n) { return with_number("k/", n); }
+std::string app_password_key(account_number n, std::string_view hmac) { return with_number("k/", n) + std::string{hmac}; }
+std::string last_use_prefix(account_number n) { return with_number("u/", n); }
+std::string last_use_key(account_number n, std::string_view id) { return with_number("u/", n) + std::string{id}; }
+std::string portal_key(account_number n) { return with_number("p/", n); }
+
+std::optional<account_number> number_of(std::string_view key) noexcept
+{
+    if (key.size() != 10) return std::nullopt;
+    base::row_reader r{key.substr(2)};
+    return r.be64();
+}
+
+std::string encode(domain const& d)
+{
+    auto w = begin();
+    w.u8(d.catch_all ? has_catch_all : 0).u8(static_cast<std::uint8_t>(d.subaddress_separator)).octets(d.catch_all.value_or(""));
+    return w.take_sealed();
+}
+
+std::string encode(account const& a)
+{
+    auto w = begin();
+    auto const flags = static_cast<std::uint8_t>((a.enabled ? enabled : 0) | (a.administrator ? administrator : 0) | (a.has_portal_password ? portal : 0));
+    w.u8(kind_account).varint(a.number).u8(flags).varint(a.quota_octets).octets(a.display_name).octets(a.address);
+    return w.take_sealed();
+}
+
+std::string encode(alias const& a)
+{
+    auto w = begin();
+    w.u8(kind_alias).octets(a.address).varint(a.targets.size());
+    for (auto const& t : a.targets) w.octets(t);
+    return w.take_sealed();
+}
+
+std::string encode(app_password const& p)
+{
+    auto w = begin();
+    w.octets(p.id).octets(p.name).u8(p.scope).u8(p.read_only ? read_only : 0).signed_varint(p.created).signed_varint(p.expires);
+    return w.take_sealed();
+}
+
+std::string encode(last_use const& u)
+{
+    auto w = begin();
+    w.signed_varint(u.when).octets(u.peer).u8(u.door);
+    return w.take_sealed();
+}
+
+std::string encode(portal_password const& p)
+{
+    auto w = begin();
+    w.varint(p.memory_kib).varint(p.passes).octets(p.salt).octets(p.hash);
+    return w.take_sealed();
+}
+
+std::string encode_counters(account_number next)
+{
+    auto w = begin();
+    w.varint(next);
+    return w.take_sealed();
+}
+
+std::string encode_address(std::string_view address)
+{
+    auto w = begin();
+    w.octets(address);
+    return w.take_sealed();
+}
+
+std::string encode_mark() { return begin().take_sealed(); }
+
+result<domain> decode_domain(std::string_view name, std::string_view row)
+{
+    auto r = open(row);
+    if (!r) return damaged("d/");
+    domain d;
+    d.name = name;
+    auto const flags = r->u8();
+    d.subaddress_separator = static_cast<char>(r->u8());
+    auto const catch_all = r->octets();
+    if ((flags & has_catch_all) != 0) d.catch_all = std::string{catch_all};
+    if (!r->ok() || !r->at_end()) return damaged("d/");
+    return d;
+}
+
+result<address_row> decode_address_row(std::string_view row)
+{
+    auto r = open(row);
+    if (!r) return damaged("a/");
+    auto const kind = r->u8();
+    if (kind == kind_account) {
+        account a;
+        a.number = r->varint();
+        auto const flags = r->u8();
+        a.enabled = (flags & enabled) != 0;
+        a.administrator = (flags & administrator) != 0;
+        a.has_portal_password = (flags & portal) != 0;
+        a.quota_octets = r->varint();
+        a.display_name = r->octets();
+        a.address = r->octets();
+        if (!r->ok() || !r->at_end()) return damaged("a/");
+        return address_row{std::move(a)};
+    }
+    if (kind != kind_alias) return damaged("a/");
+    alias a;
+    a.address = r->octets();
+    auto const count = r->varint();
+    for (std::uint64_t i = 0; i < count && r->ok(); ++i) a.targets.emplace_back(r->octets());
+    if (!r->ok() || !r->at_end()) return damaged("a/");
+    return address_row{std::move(a)};
+}
+
+result<app_password> decode_app_password(std::string_view row)
+{
+    auto r = open(row);
+    if (!r) return damaged("k/");
+    app_password p;
+    p.id = r->octets();
+    p.name = r->octets();
+    p.scope = r->u8();
+    p.read_only = (r->u8() & read_only) != 0;
+    p.created = r->signed_varint();
+    p.expires = r->signed_varint();
+    if (!r->ok() || !r->at_end()) return damaged("k/");
+    return p;
+}
+
+result<last_use> decode_last_use(std::string_view row)
+{
+    auto r = open(row);
+    if (!r) return damaged("u/");
+    last_use u;
+    u.when = r->signed_varint();
+    u.peer = r->octets();
+    u.door = r->u8();
+    if (!r->ok() || !r->at_end()) return damaged("u/");
+    return u;
+}
+
+result<portal_password> decode_portal_password(std::string_view row)
+{
+    auto r = open(row);
+    if (!r) return damaged("p/");
+    portal_password p;
+    p.memory_kib = r->varint();
+    p.passes = r->varint();
+    p.salt = r->octets();
+    p.hash = r->octets();
+    if (!r->ok() || !r->at_end() || p.salt.size() != 16 || p.hash.size() != 32) return damaged("p/");
+    return p;
+}
+
+result<account_number> decode_counters(std::string_view row)
+{
+    auto r = open(row);
+    if (!r) return damaged("c");
+    auto const next = r->varint();
+    if (!r->ok() || !r->at_end() || next == 0) return damaged("c");
+    return next;
+}
+
+result<std::string> decode_address(std::string_view row)
+{
+    auto r = open(row);
+    if (!r) return damaged("n/");
+    std::string address{r->octets()};
+    if (!r->ok() || !r->at_end()) return damaged("n/");
+    return address;
+}
+
+}  // namespace mansio::auth::rows
