@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/executor.hpp"
@@ -32,7 +33,9 @@ template <class Record> struct dns_answer {
     std::vector<Record> records;
 };
 
-/// Threads: safe; answers on the awaiting executor. Never blocks it. Deadline: limits.dns_wait. Caps: CNAME chain 8, answer 64 KiB (trust.md R6).
+/// Names: ASCII (A-labels), with or without a final dot; what cannot be a domain name is no_such_name without asking anybody. Names in answers are
+/// lower case, without final dot; records that hold anything but letters, digits, "-" and "_" in a host name are left out.
+/// Lifetime: questions under way when it is destroyed are answered `failed`. Threads: safe; answers on the awaiting executor. Never blocks it. Deadline: limits.dns_wait. Caps: CNAME chain 8, answer 64 KiB, 256 records (trust.md R6).
 class resolver {
 public:
     virtual ~resolver() = default;
@@ -43,16 +46,33 @@ public:
     [[nodiscard]] virtual task<dns_answer<std::string>> ptr(ip_address address) = 0;
 };
 
+/// For tables and tests: an answer that was found, or one of another status.
+template <class Record> [[nodiscard]] dns_answer<Record> dns_found(std::vector<Record> records, bool secure = false)
+{
+    dns_answer<Record> a;
+    a.status = dns_status::found;
+    a.secure = secure;
+    a.records = std::move(records);
+    return a;
+}
+template <class Record> [[nodiscard]] dns_answer<Record> dns_without(dns_status status, std::string why = {})
+{
+    dns_answer<Record> a;
+    a.status = status;
+    a.why = std::move(why);
+    return a;
+}
+
 struct resolver_options {
     std::vector<endpoint> forwarders;      ///< empty: full recursion from the root
     std::string trust_anchor_file;         ///< empty: Debian's dns-root-data; "none": no validation
-    std::vector<std::string> stub_zones;   ///< "zone@address:port", asked there directly (tests, split views)
+    std::vector<std::string> stub_zones;   ///< "zone@address:port", asked there directly (tests, split views); validated when an extra anchor covers it
     std::vector<std::string> extra_trust_anchors;  ///< DS or DNSKEY records as text
 };
 /// Errors: refused with a sentence for the operator.
 [[nodiscard]] result<std::unique_ptr<resolver>> make_resolver(resolver_options o, base::limits const& l, base::metrics& m);
 
-/// Answers from a table a test fills; unknown names are no_such_name.
+/// Answers from a table a test fills; unknown names are no_such_name. Threads: safe.
 class scripted_resolver final : public resolver {
 public:
     scripted_resolver();
@@ -60,6 +80,7 @@ public:
     void set_mx(std::string name, dns_answer<mx_record> a);
     void set_addresses(std::string name, dns_answer<ip_address> a);
     void set_txt(std::string name, dns_answer<std::string> a);
+    void set_ptr(ip_address address, dns_answer<std::string> a);
     task<dns_answer<mx_record>> mx(std::string name) override;
     task<dns_answer<ip_address>> addresses(std::string name) override;
     task<dns_answer<std::string>> txt(std::string name) override;

@@ -20,7 +20,7 @@ public:
     [[nodiscard]] virtual unsigned index() const noexcept = 0;
     /// Goes on with a connection another shard released. On this shard only.
     [[nodiscard]] virtual std::unique_ptr<stream> adopt(std::unique_ptr<detached_stream> s) = 0;
-    /// Dials one address. Asks the egress gate first. `source` unset: the system chooses. Errors: refused (gate), timeout, try_later (connection refused, unreachable).
+    /// Dials one address, from this shard. Asks the egress gate first. Errors: refused (gate), timeout, try_later (connection refused, unreachable).
     [[nodiscard]] virtual task<result<std::unique_ptr<stream>>> connect(endpoint to, egress_gate const& gate, monotonic_time deadline) = 0;
     /// Dials a unix socket (admin).
     [[nodiscard]] virtual task<result<std::unique_ptr<stream>>> connect_unix(std::string path, monotonic_time deadline) = 0;
@@ -72,7 +72,7 @@ public:
 
 private:
     struct impl;
-    std::unique_ptr<impl> impl_;
+    std::shared_ptr<impl> impl_;  // tickets may outlive the table
 };
 
 /// A connection just accepted. `held` dies with the conversation.
@@ -102,7 +102,8 @@ public:
     [[nodiscard]] static result<std::unique_ptr<listener>> open(runtime& r, listen_options o, connection_table& table, std::function<accept_handler(shard&)> make_handler);
     ~listener();
     [[nodiscard]] endpoint const& at() const noexcept;
-    /// Accepts no more; waits for nothing. EMFILE: a spare descriptor answers and closes (trust.md D14).
+    /// Accepts no more; waits for nothing: work posted to a shard after close() runs after the last accept_handler call there.
+    /// EMFILE: a spare descriptor answers and closes (trust.md D14).
     void close();
 
 private:

@@ -1,10 +1,13 @@
 // TLS contexts: raw OpenSSL on the connection's own descriptor (docs/architecture.md, "Streams and TLS").
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/executor.hpp"
 #include "base/limits.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
@@ -15,6 +18,39 @@ namespace mansio::net {
 /// people sign in on: TLS 1.2 AEAD+ECDHE and 1.3 only. No renegotiation, compression, early data (trust.md T1).
 enum class tls_profile : std::uint8_t { strict, mx };
 
+/// Bounds the server-side handshakes under way: at most limits.tls_handshakes, each at most limits.tls_handshake_wait; further ones wait in line for
+/// as long. One is shared by all listening faces. Threads: safe.
+class tls_handshakes {
+public:
+    tls_handshakes(base::limits const& l, base::metrics& m);
+    explicit tls_handshakes(base::limits const& l);  ///< counted by nobody
+    ~tls_handshakes();
+    tls_handshakes(tls_handshakes const&) = delete;
+    tls_handshakes& operator=(tls_handshakes const&) = delete;
+    /// Held while a handshake is under way.
+    class place {
+    public:
+        explicit place(tls_handshakes& of) noexcept : of_(&of) {}
+        place(place&& o) noexcept : of_(std::exchange(o.of_, nullptr)) {}
+        place& operator=(place&&) = delete;
+        ~place();
+
+    private:
+        tls_handshakes* of_;
+    };
+    /// Waits on the current executor. Errors: timeout.
+    [[nodiscard]] task<result<place>> enter(base::monotonic_time deadline);
+    [[nodiscard]] std::size_t under_way() const noexcept;
+    /// The time one handshake has.
+    [[nodiscard]] std::chrono::seconds longest() const noexcept;
+    void count(bool succeeded) noexcept;
+    struct impl;
+
+private:
+    void leave() noexcept;
+    std::unique_ptr<impl> impl_;
+};
+
 /// Certificate, key and rules of a listening face. Threads: safe after creation; reload() may run while handshakes do.
 class tls_server_context {
 public:
@@ -23,6 +59,7 @@ public:
         std::string key_file;          ///< PEM
         tls_profile profile = tls_profile::strict;
         std::vector<std::string> alpn; ///< protocols of this face; a client that sends ALPN without a match gets no_application_protocol (trust.md T2)
+        std::shared_ptr<tls_handshakes> handshakes = {};  ///< null: one of its own with the default limits
     };
     /// Errors: refused, with a sentence for the operator (unreadable file, key that does not fit).
     [[nodiscard]] static result<std::unique_ptr<tls_server_context>> make(options o);
@@ -55,7 +92,7 @@ private:
 };
 
 /// A private CA and one server certificate (ECDSA P-256) for the demo and for tests: writes ca.pem, cert.pem, key.pem into `directory` unless they
-/// exist and are valid for 30 more days. Errors: broken, with the path.
+/// exist, name all of these and are valid for 30 more days. The CA's key is thrown away. Errors: broken, with the path.
 [[nodiscard]] result<void> make_demo_certificates(std::string const& directory, std::vector<std::string> const& dns_names, std::vector<std::string> const& ip_names);
 
 }  // namespace mansio::net
