@@ -1,0 +1,29 @@
+// What stands in the data directory, and the keys in it.
+#pragma once
+#include <string>
+
+#include "base/random.hpp"
+#include "base/result.hpp"
+
+namespace mansio::app {
+
+/// store/ the engine's, keys/ secrets (0600), spool/ messages that are arriving, run/ the admin socket.
+struct data_directory {
+    std::string root;
+    [[nodiscard]] std::string store() const { return root + "/store"; }
+    [[nodiscard]] std::string keys() const { return root + "/keys"; }
+    [[nodiscard]] std::string spool() const { return root + "/spool"; }
+    [[nodiscard]] std::string run() const { return root + "/run"; }
+    [[nodiscard]] std::string admin_socket() const { return run() + "/admin.sock"; }
+};
+
+/// Checks that the directory is there and ours to write, before anything in it is touched. Errors: refused, one sentence that says what to do.
+[[nodiscard]] result<void> check_data_directory(data_directory const& d);
+/// Makes the parts that are missing, mode 0700.
+[[nodiscard]] result<void> make_parts(data_directory const& d);
+/// Reads a secret of 32 octets, or makes it when neither it nor a store exists: with a store, a missing key is an error, because a new one would
+/// open nothing that the old one closed.
+[[nodiscard]] result<std::string> read_or_make_key(data_directory const& d, std::string const& name, bool store_exists, base::random& r);
+[[nodiscard]] bool exists(std::string const& path);
+
+}  // namespace mansio::app

@@ -1,0 +1,93 @@
+// Which face listens where, and who speaks behind it.
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "app/parts.hpp"
+
+namespace mansio::app {
+namespace {
+constexpr char const* smtp_refusal = "421 4.7.0 too many connections from your network, try again later\r\n";
+constexpr char const* imap_refusal = "* BYE too many connections from your network, try again later\r\n";
+constexpr char const* pop3_refusal = "-ERR [SYS/TEMP] too many connections from your network, try again later\r\n";
+
+task<http::response> metrics_page(base::metrics& m)
+{
+    http::response r;
+    r.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    r.body = m.exposition();
+    co_return r;
+}
+}  // namespace
+
+void server_process::impl::build_faces()
+{
+    bool const clear = settings.cleartext_sign_in;
+    smtp = std::make_unique<smtp::server::server>(smtp::server::services{*pipeline, *sign_in, *directory, tls_mx.get(), tls_people.get(), settings.limits, clock, random, log, metrics, {settings.hostname, clear}});
+    imap = std::make_unique<imap::server>(imap::services{*accounts, *sign_in, *spool, tls_people.get(), &pool, settings.limits, clock, random, log, metrics, {clear, settings.hostname, version_text}});
+    pop3 = std::make_unique<pop3::server>(pop3::services{*accounts, *sign_in, tls_people.get(), settings.limits, clock, random, log, metrics, {clear, settings.hostname}});
+    admin_http = std::make_unique<http::server>(settings.limits, log, metrics, "admin");
+    metrics_http = std::make_unique<http::server>(settings.limits, log, metrics, "metrics");
+    metrics_http->route("GET", "/metrics", [this](http::request) { return metrics_page(metrics); });
+    admin_http->route("GET", "/metrics", [this](http::request) { return metrics_page(metrics); });
+    admin_services.emplace(admin::services{*directory, *sign_in, *accounts, *mail, log, [this] { return reload(); }, [this] { return status(); }});
+    admin = std::make_unique<admin::service>(*admin_services, *admin_http);
+}
+
+result<void> server_process::impl::listen(std::string const& face, std::vector<std::string> const& where, std::string refusal, std::function<void(net::shard&, net::accepted)> serve)
+{
+    for (auto const& at : where) {
+        net::listen_options o;
+        o.per_address_limits = settings.per_address_limits;
+        o.refusal = refusal;
+        if (at.starts_with("unix:")) {
+            o.unix_path = at.substr(5);
+        } else {
+            o.at = *net::endpoint::parse(at);
+        }
+        auto opened = net::listener::open(*shards, o, *connections, [serve](net::shard&) -> net::accept_handler { return [serve](net::shard& here, net::accepted a) { serve(here, std::move(a)); }; });
+        if (!opened) return fail(fault::kind::refused, fmt::format("{}: {}", face, opened.error().say), opened.error().detail);
+        if (o.unix_path.empty()) faces.emplace(face, (*opened)->at());
+        listeners.push_back(std::move(*opened));
+    }
+    return {};
+}
+
+result<void> server_process::impl::listen_all()
+{
+    using accept::door;
+    auto const smtp_door = [this](door d, bool tls_first) { return [this, d, tls_first](net::shard& here, net::accepted a) { smtp->serve(here, std::move(a), d, tls_first); }; };
+    auto const imap_door = [this](bool tls_first) { return [this, tls_first](net::shard& here, net::accepted a) { imap->serve(here, std::move(a), tls_first); }; };
+    auto const pop3_door = [this](bool tls_first) { return [this, tls_first](net::shard& here, net::accepted a) { pop3->serve(here, std::move(a), tls_first); }; };
+    struct row {
+        char const* face;
+        std::vector<std::string> const& where;
+        char const* refusal;
+        std::function<void(net::shard&, net::accepted)> serve;
+    };
+    std::vector<row> const rows{
+        {"smtp", settings.listen_mx, smtp_refusal, smtp_door(door::mx, false)},
+        {"submission", settings.listen_submission, smtp_refusal, smtp_door(door::submission, false)},
+        {"submissions", settings.listen_submissions, "", smtp_door(door::submission, true)},
+        {"lmtp", settings.listen_lmtp, smtp_refusal, smtp_door(door::lmtp, false)},
+        {"imap", settings.listen_imap, imap_refusal, imap_door(false)},
+        {"imaps", settings.listen_imaps, "", imap_door(true)},
+        {"pop3", settings.listen_pop3, pop3_refusal, pop3_door(false)},
+        {"pop3s", settings.listen_pop3s, "", pop3_door(true)},
+        {"metrics", settings.listen_metrics, "", [this](net::shard& here, net::accepted a) { metrics_http->serve(here, std::move(a), nullptr); }},
+    };
+    for (auto const& r : rows) {
+        auto const done = listen(r.face, r.where, r.refusal, r.serve);
+        if (!done) return done;
+    }
+    return listen_admin();
+}
+
+result<void> server_process::impl::listen_admin()
+{
+    // The data directory is locked by us: a socket that is there was left by a process that died.
+    ::unlink(data.admin_socket().c_str());
+    return listen("admin", {"unix:" + data.admin_socket()}, "", [this](net::shard& here, net::accepted a) { admin_http->serve(here, std::move(a), nullptr); });
+}
+
+}  // namespace mansio::app
