@@ -19,7 +19,9 @@ struct rocks_options {
     std::string directory;                      ///< holds db/, blobs/ and the header file; made when missing if `create`
     bool create = true;
     std::uint64_t memory_octets = 256ULL << 20U;  ///< memtables and block cache together
-    unsigned read_threads = 2;                  ///< for reads that miss the cache, and for large blobs
+    unsigned read_threads = 2;                  ///< for reads that miss the cache, and as many for large blobs
+    std::uint64_t reserve_octets = 0;           ///< with less than this free, new messages are refused (D8), so that what frees space still can; 0: twice the memtables
+    std::size_t commits_waiting = 10'000;       ///< more are refused with over_limit ("store_commits_waiting")
     std::shared_ptr<rocksdb::FileSystem> file_system;  ///< tests only: nullptr is the machine's
     bool break_sync_on_purpose = false;         ///< the soak's own test: acknowledges without syncing and must be caught; compiled in, reachable only through rocks_options
 };
