@@ -130,6 +130,7 @@ private:
     [[nodiscard]] result<void> set(char const* option, std::string const& value, std::string const& what);
     [[nodiscard]] result<void> set_anchors(resolver_options const& o);
     [[nodiscard]] result<void> set_servers(resolver_options const& o);
+    [[nodiscard]] result<void> unlock_local_zones(resolver_options const& o);
     static void answered(void* cookie, int error, ub_result* r);
     void forget(std::shared_ptr<question> const& q)
     {
@@ -297,13 +298,28 @@ result<void> engine::set_servers(resolver_options const& o)
         // The operator says where the zone is, the public root may know nothing of it: without an anchor of its own it cannot be validated.
         if (!covered)
             if (auto const r = set("domain-insecure:", *zone + ".", "stub zone"); !r) return r;
-        // libunbound answers some zones itself (test., home.arpa., private reverse zones): not those that were named.
-        if (auto const r = set("local-zone:", *zone + ". nodefault", "stub zone"); !r) return r;
     }
-    if (!o.forwarders.empty() || !o.stub_zones.empty())
-        if (auto const r = set("local-zone:", "test. nodefault", "local zone"); !r) return r;
     if (!loopback) return {};
     return set("do-not-query-localhost:", "no", "do-not-query-localhost");
+}
+
+/// libunbound answers some zones itself (test., home.arpa., private reverse zones): not those the operator has a server for. It has no working
+/// option for that ("nodefault" is taken and ignored); removing a zone ends the time when options can be set.
+result<void> engine::unlock_local_zones(resolver_options const& o)
+{
+    std::vector<std::string> zones;
+    if (!o.forwarders.empty()) zones.emplace_back("test.");
+    for (auto const& text : o.stub_zones) {
+        auto const zone = *askable_name(text.substr(0, text.find('@')));
+        for (std::size_t at = 0; at != std::string::npos; at = zone.find('.', at)) {
+            if (at != 0) ++at;
+            zones.push_back(zone.substr(at) + ".");
+        }
+    }
+    for (auto const& zone : zones)
+        if (auto const error = ub_ctx_zone_remove(context_, zone.c_str()); error != 0)
+            return fail(fault::kind::refused, "the resolver does not start: " + std::string{ub_strerror(error)} + "; check its trust anchors, forwarders and stub zones", "zone " + zone);
+    return {};
 }
 
 result<void> engine::configure(resolver_options const& o)
@@ -321,6 +337,7 @@ result<void> engine::configure(resolver_options const& o)
         if (auto const r = set(option, value, option); !r) return r;
     if (auto const r = set_anchors(o); !r) return r;
     if (auto const r = set_servers(o); !r) return r;
+    if (auto const r = unlock_local_zones(o); !r) return r;
     // Settings are only checked at the first question: ask one that needs no network.
     ub_result* r = nullptr;
     auto const error = ub_resolve(context_, "localhost.", type_a, class_in, &r);

@@ -74,7 +74,7 @@ public:
     virtual void interrupt() noexcept = 0;
     /// Ends everything at once: operations fail with `closed`.
     virtual void abort() noexcept = 0;
-    /// Tells the peer we are done (close_notify, FIN); best effort, short deadline.
+    /// Tells the peer we are done (close_notify, FIN); best effort, at most two seconds. What the peer still sends is thrown away: the end of the conversation.
     [[nodiscard]] virtual task<void> finish() = 0;
     /// Takes the connection out, for another shard to adopt(); nothing may be pending. The stream is dead afterwards.
     [[nodiscard]] virtual std::unique_ptr<detached_stream> release() = 0;

@@ -78,7 +78,7 @@ private:
     std::deque<arrival> here_;
 };
 
-struct net_fixture : ::testing::Test {
+struct network {
     base::metrics metrics;
     base::memory_log log;
     base::limits limits;
@@ -88,12 +88,14 @@ struct net_fixture : ::testing::Test {
     arrivals came;
     std::unique_ptr<listener> face;
 
-    void SetUp() override { run.start(); }
-    void TearDown() override
+    network() { run.start(); }
+    ~network()
     {
         face.reset();
         run.stop();
     }
+    network(network const&) = delete;
+    network& operator=(network const&) = delete;
     endpoint listen(listen_options o = {})
     {
         if (!table) table = std::make_unique<connection_table>(limits, base::system_clock(), metrics);
@@ -115,6 +117,20 @@ struct net_fixture : ::testing::Test {
         gone.get_future().get();
     }
 };
+
+struct net_fixture : ::testing::Test, network {};
+
+/// A test of the catalogue on a network: the suite `catalogue` has no fixture of its own.
+#define NET_CATALOGUE(name)     \
+    struct name : network {     \
+        void body();            \
+    };                          \
+    TEST(catalogue, name)       \
+    {                           \
+        name tested;            \
+        tested.body();          \
+    }                           \
+    void name::body()
 
 /// A server and a client context over fresh certificates for mx.example.test and 127.0.0.1.
 struct tls_pair {
