@@ -1,3 +1,4 @@
+// links: net
 // Addresses, endpoints and networks: what is read is written the same way, and no spelling of an address passes the gate that another does not.
 #include <cstdint>
 #include <cstdlib>

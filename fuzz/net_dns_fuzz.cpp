@@ -1,3 +1,4 @@
+// links: net
 // What we read of DNS messages ourselves: nothing but host names comes out as one, and a name read is a name that can be asked.
 #include <cstdint>
 #include <cstdlib>
