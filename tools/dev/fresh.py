@@ -21,6 +21,7 @@ mount --make-rprivate /
 mount --bind "$root" "$root"
 cd "$root"
 mount -t proc proc proc
+printf fresh >proc/sys/kernel/hostname
 mount -t sysfs sysfs sys || mount --rbind /sys sys
 mount -t tmpfs -o mode=755 tmpfs dev
 for d in null zero full random urandom tty; do touch dev/$d; mount --bind /dev/$d dev/$d; done
