@@ -20,9 +20,10 @@ struct delivery {
     std::string detail;                       ///< "+detail": a mailbox of that name (letter case ignored) takes it if it exists, else INBOX
     std::string sender;                       ///< Return-Path; empty: <>
     std::string trace;                        ///< Received and other fields common to all recipients, CRLF at the end
-    std::shared_ptr<store::staged_blob const> blob;
-    std::optional<store::blob_id> stored;
-    std::shared_ptr<mime::summary const> summary;
+    std::shared_ptr<store::staged_blob const> blob;  ///< staged, or null with
+    std::optional<store::blob_id> stored;     ///< committed before (for another recipient, or with the queue's envelope)
+    std::shared_ptr<mime::summary const> summary;  ///< of the blob's octets
+    bool fresh = false;                       ///< submitted by a person of ours just now: fields that say it was here before are no loop
 };
 
 /// Named steps, run in order: place (mailbox), prefix (Return-Path, Delivered-To, trace), loop (our own Delivered-To seen: 5.4.6), commit (quota inside).
@@ -30,7 +31,11 @@ struct delivery {
 /// Threads: any executor, answers there.
 class local_delivery {
 public:
+    struct options {
+        bool detail_mailboxes = true;         ///< false: "+detail" goes to INBOX like the rest
+    };
     local_delivery(store::accounts& a, base::log& log, base::metrics& m);
+    local_delivery(store::accounts& a, base::log& log, base::metrics& m, options o);
     ~local_delivery();
     [[nodiscard]] task<result<void>> deliver(delivery d);
 

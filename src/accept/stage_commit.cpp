@@ -1,0 +1,184 @@
+// commit: the one point at which the message becomes ours (docs/architecture.md, "What acknowledged means").
+#include <algorithm>
+
+#include "accept/stages.hpp"
+#include "accept/trace.hpp"
+#include "base/bytes.hpp"
+
+namespace mansio::accept::stages {
+namespace {
+
+using target = auth::resolution::recipient;
+using one_recipient = struct mansio::accept::recipient;
+
+reply const store_full{452, "4.3.1", "no room for the message now, try again later"};
+reply const quota_full{452, "4.2.2", "the mailbox is full"};
+
+bool same(target const& a, target const& b) { return a.account == b.account && a.detail == b.detail && (a.account != 0 || a.address == b.address); }
+
+/// A target and the address through which it was meant.
+struct chosen {
+    target to;
+    mime::mailbox_address given;
+};
+
+/// Each mailbox and each outside address once, however many recipients lead to it.
+std::vector<chosen> all_targets(std::vector<one_recipient> const& recipients)
+{
+    std::vector<chosen> out;
+    for (auto const& r : recipients)
+        for (auto const& t : r.targets)
+            if (std::ranges::none_of(out, [&](chosen const& c) { return same(c.to, t); })) out.push_back({t, r.given});
+    return out;
+}
+
+/// We delivered it to that address before, and it came back (trust.md R3).
+bool was_here(message const& m, target const& t)
+{
+    auto const& seen = m.incoming->header().delivered_to;
+    // A person's program may send on what was delivered to that person: no loop.
+    return m.from->through != door::submission && t.account != 0 && std::ranges::find(seen, base::to_lower_ascii(t.address)) != seen.end();
+}
+
+local_message for_account(message const& m, target const& t, std::string const& trace)
+{
+    local_message l;
+    l.id = m.id + "/" + std::to_string(t.account) + (t.detail.empty() ? "" : "+" + t.detail);
+    l.account = t.account;
+    l.address = t.address;
+    l.detail = t.detail;
+    l.sender = m.sender_text();
+    l.trace = trace;
+    l.summary = m.summary;
+    l.fresh = m.from->through == door::submission;
+    return l;
+}
+
+task<result<void>> stage_blob(workshop& w, message& m)
+{
+    auto octets = m.octets;
+    auto staged = co_await w.with.storage.stage(std::move(octets));
+    if (!staged) co_return fail(staged);
+    m.blob = std::move(*staged);
+    co_return result<void>{};
+}
+
+/// The sender that goes out for a forwarded recipient; empty: the envelope's own.
+task<result<std::string>> outgoing_sender(workshop& w, message const& m, chosen const& c)
+{
+    if (!m.sender || !c.to.forwarded || c.to.account != 0) co_return std::string{};
+    auto domain = m.sender->domain;
+    auto const ours = co_await w.with.people.is_local_domain(std::move(domain));
+    if (!ours && ours.error().what != fault::kind::syntax) co_return fail(ours);
+    if (ours && *ours) co_return std::string{};
+    co_return w.rewriter.forward(*m.sender, c.given.domain, w.with.clock.wall()).text();
+}
+
+task<reply> enqueue(workshop& w, message& m, std::vector<chosen> targets, std::string trace)
+{
+    queue::submission s;
+    s.sender = m.sender_text();
+    for (auto const& c : targets) {
+        queue::recipient r;
+        r.address = c.to.address;
+        r.account = c.to.account;
+        r.detail = c.to.detail;
+        r.original = c.given.text();
+        auto sender = co_await outgoing_sender(w, m, c);
+        if (!sender) co_return reply_for(sender.error(), store_full);
+        r.sender = std::move(*sender);
+        s.recipients.push_back(std::move(r));
+    }
+    s.blob = m.blob;
+    s.prefix = std::move(trace);
+    s.session = m.from->session;
+    s.message_id = m.summary->message_id;
+    s.body_8bit = m.body_8bit;
+    s.smtputf8 = m.smtputf8;
+    s.authenticated = m.from->signed_in();
+    auto const id = co_await w.with.queue.enqueue(std::move(s));
+    if (!id) co_return reply_for(id.error(), {452, "4.3.1", "the queue is full, try again later"});
+    m.queued_as = *id;
+    co_return reply{250, "2.0.0", "queued as " + *id};
+}
+
+/// Commits for one account; a not_found of a blob that other recipients' copies have already lost stages it anew.
+task<reply> deliver(workshop& w, message& m, target const& t, std::string const& trace, std::optional<store::blob_id>& stored)
+{
+    for (bool again = false;; again = true) {
+        auto l = for_account(m, t, trace);
+        if (stored) l.stored = stored;
+        else l.blob = m.blob;
+        auto const done = co_await w.with.local.commit(std::move(l));
+        if (done) {
+            if (!stored) stored = m.blob->id();
+            co_return reply{250, "2.0.0", "delivered, " + m.id};
+        }
+        auto const why = done.error();
+        if (again || !stored || (why.what != fault::kind::not_found && why.what != fault::kind::conflict)) co_return reply_for(why, quota_full);
+        auto const alive = co_await w.with.storage.blob_size(*stored);
+        if (alive) co_return reply_for(why, quota_full);
+        // The first recipient threw it away before the second had it: the octets are still in our hands.
+        auto const restaged = co_await stage_blob(w, m);
+        if (!restaged) co_return reply_for(restaged.error(), store_full);
+        stored.reset();
+    }
+}
+
+/// LMTP: a commit and a reply for each recipient, in order (RFC 2033 §4.2).
+task<void> each_recipient(workshop& w, message& m, std::string const& trace)
+{
+    std::optional<store::blob_id> stored;
+    std::vector<std::pair<target, reply>> done;
+    for (auto const& r : m.recipients) {
+        if (r.targets.size() != 1 || r.targets.front().account == 0) {  // an alias for several, or for somebody outside: an envelope of its own
+            std::vector<one_recipient> const only{r};
+            auto targets = all_targets(only);
+            auto said = co_await enqueue(w, m, std::move(targets), trace);
+            m.outcomes.push_back(std::move(said));
+            continue;
+        }
+        auto const& t = r.targets.front();
+        auto const before = std::ranges::find_if(done, [&](auto const& d) { return same(d.first, t); });
+        if (before != done.end()) {
+            m.outcomes.push_back(before->second);
+            continue;
+        }
+        if (was_here(m, t)) m.outcomes.push_back({554, "5.4.6", "the message was delivered here before: it is in a loop"});
+        else {
+            auto said = co_await deliver(w, m, t, trace, stored);
+            m.outcomes.push_back(std::move(said));
+        }
+        done.emplace_back(t, m.outcomes.back());
+    }
+}
+
+}  // namespace
+
+stage_result commit(workshop& w, message& m)
+{
+    auto const targets = all_targets(m.recipients);
+    bool const lmtp = m.from->through == door::lmtp;
+    if (!lmtp && std::ranges::all_of(targets, [&](chosen const& c) { return was_here(m, c.to); }))
+        co_return decision::stop({554, "5.4.6", "the message was delivered here before: it is in a loop"});
+    auto const staged = co_await stage_blob(w, m);
+    if (!staged) co_return decision::stop(reply_for(staged.error(), store_full));
+    auto const trace = received_field(m, w.set.hostname, w.with.clock.wall());
+    if (lmtp) {
+        co_await each_recipient(w, m, trace);
+        co_return decision::pass();
+    }
+    reply said;
+    if (targets.size() == 1 && targets.front().to.account != 0) {
+        std::optional<store::blob_id> stored;
+        said = co_await deliver(w, m, targets.front().to, trace, stored);
+    } else {
+        auto all = targets;
+        said = co_await enqueue(w, m, std::move(all), trace);
+    }
+    if (!said.positive()) co_return decision::stop(std::move(said));
+    m.outcomes.push_back(std::move(said));
+    co_return decision::pass();
+}
+
+}  // namespace mansio::accept::stages

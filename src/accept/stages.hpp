@@ -1,0 +1,37 @@
+// The stages themselves, each in its own file. Included by pipeline.cpp and tests only.
+#pragma once
+#include <optional>
+
+#include "accept/harvest.hpp"
+#include "accept/pipeline.hpp"
+#include "accept/srs.hpp"
+
+namespace mansio::accept {
+
+/// What stages work with.
+struct workshop {
+    parts with;
+    options set;
+    srs rewriter;
+    harvest_table harvest;
+    std::vector<std::string> authserv_ids;  // lower case
+};
+
+namespace stages {
+using stage_result = task<decision>;
+stage_result connect(workshop& w, message& m);
+stage_result greet(workshop& w, message& m);
+stage_result sender(workshop& w, message& m);
+stage_result recipient(workshop& w, message& m);
+stage_result octets(workshop& w, message& m);
+stage_result parse(workshop& w, message& m);
+stage_result commit(workshop& w, message& m);
+}  // namespace stages
+
+/// A name for logs and metrics, and the deed.
+struct stage {
+    std::string_view name;
+    task<decision> (*run)(workshop&, message&);
+};
+
+}  // namespace mansio::accept
