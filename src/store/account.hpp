@@ -37,6 +37,12 @@ public:
     [[nodiscard]] bool empty() const noexcept;
     [[nodiscard]] std::vector<unsigned> indexes() const;
     bool operator==(flag_set const& o) const noexcept;
+    void add(flag_set const& o);      ///< union
+    void remove(flag_set const& o);   ///< difference
+    /// Bits 0..63, and the words after them (often none): how rows and columns keep a set.
+    [[nodiscard]] std::uint64_t low() const noexcept { return low_; }
+    [[nodiscard]] std::shared_ptr<std::vector<std::uint64_t> const> const& high() const noexcept { return high_; }
+    [[nodiscard]] static flag_set from_words(std::uint64_t low, std::shared_ptr<std::vector<std::uint64_t> const> high = {});
 
 private:
     std::uint64_t low_ = 0;
@@ -214,6 +220,8 @@ public:
     [[nodiscard]] task<result<std::vector<acl_entry>>> get_acl(mailbox_id m) const;
     [[nodiscard]] task<result<void>> set_acl(mailbox_id m, account_number who, store::rights granted) const;  ///< 0 removes; needs `administer`
     [[nodiscard]] task<result<store::rights>> my_rights(mailbox_id m) const;
+    /// UIDs expunged after `since` (RFC 7162 §3.2.5.2 VANISHED EARLIER); perhaps more, when that is more than a year ago.
+    [[nodiscard]] task<result<uid_set>> vanished_since(mailbox_id m, mod_seq since) const;
 
 private:
     friend class accounts;
@@ -228,6 +236,10 @@ public:
     struct options {
         bool default_folders = true;   ///< new accounts get Drafts, Sent, Junk, Trash, Archive with their special uses, all subscribed
         std::uint64_t cache_octets = 128ULL << 20U;  ///< loaded mailboxes, evicted by bytes when no session holds them
+        /// Where small becomes large; tests make them small (docs/formats/account.md).
+        std::uint32_t fold_rows = 256;         ///< log rows of a mailbox before it is folded
+        std::uint32_t page_entries = 4096;     ///< index entries of a page
+        std::uint32_t slice_messages = 1000;   ///< messages that one commit copies, moves or removes; more are done in slices
     };
     /// `owner_of`: the executor that owns an account's partition.
     accounts(engine& e, std::function<base::executor&(partition_id)> owner_of, base::limits const& l, base::random& r, base::log& log, base::metrics& m, options o);

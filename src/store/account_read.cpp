@@ -1,0 +1,223 @@
+// What readers ask: pictures of mailboxes, counts, records, octets. None of it waits for a commit once things are loaded.
+#include "base/bytes.hpp"
+#include "store/account_core.hpp"
+#include "store/keys.hpp"
+#include "store/mailbox_uids.hpp"
+#include "store/mailbox_views.hpp"
+
+namespace mansio::store {
+namespace {
+constexpr std::uint64_t records_most = 4U << 20U;   ///< octets of records one account keeps
+constexpr std::size_t neighbours_most_gap = 4;      ///< records this close are read by one scan
+constexpr std::size_t scan_most = 256;
+}  // namespace
+
+task<result<mailbox_view_ptr>> account_core::view(principal const& who, mailbox_id m)
+{
+    while (true) {
+        auto const ok = co_await ready();
+        if (!ok) co_return fail(ok);
+        auto const* const s = find(m);
+        auto const allowed = admit(who, s, only(right::read));
+        if (!allowed) co_return fail(allowed);
+        if (s->index) co_return view_for(who, *s);
+        operation op;
+        op.needs.push_back(m);
+        auto const loaded = co_await submit(op);
+        if (!loaded) co_return fail(loaded);
+        auto const* const now = find(m);
+        if (now != nullptr && !now->index && !now->index_damage.empty()) co_return rows::damaged(now->index_damage);
+    }
+}
+
+task<result<mailbox_counts>> account_core::counts(principal const& who, mailbox_id m)
+{
+    auto const ok = co_await ready();
+    if (!ok) co_return fail(ok);
+    auto const* const s = find(m);
+    auto const allowed = admit(who, s, only(right::read));  // RFC 4314 §4: STATUS needs r
+    if (!allowed) co_return fail(allowed);
+    mailbox_counts c;
+    c.messages = s->tally.messages;
+    c.unseen = s->tally.unseen;
+    c.deleted = s->tally.deleted;
+    c.uid_next = s->tally.uid_next;
+    c.uid_validity = s->meta->uid_validity;
+    c.highest_modseq = s->tally.highest;
+    c.octets = s->tally.octets;
+    if (guest(who)) {
+        auto const it = s->people.find(who.who());
+        c.unseen = c.messages - (it == s->people.end() ? 0 : std::min(it->second->seen, c.messages));
+        if (it != s->people.end())
+            for (auto const& run : it->second->runs) c.highest_modseq = std::max(c.highest_modseq, run.when);
+    }
+    co_return c;
+}
+
+task<result<store::uid>> account_core::claim_recent(principal const& who, mailbox_id m, bool take)
+{
+    auto const ok = co_await ready();
+    if (!ok) co_return fail(ok);
+    auto const* const s = find(m);
+    auto const allowed = admit(who, s, only(right::read));
+    if (!allowed) co_return fail(allowed);
+    auto& floor = recent_.try_emplace(m, s->tally.uid_next).first->second;
+    auto const first = floor;
+    if (take) floor = s->tally.uid_next;
+    co_return first;
+}
+
+task<result<std::shared_ptr<stored_email const>>> account_core::read_email(email_id e, std::string row)
+{
+    auto const pages = decode_email_pages(row);
+    if (!pages) co_return fail(pages);
+    std::string body;
+    if (*pages) {
+        for (auto const& p : **pages) {
+            auto const page = co_await services_.storage.get_page(where_, p);
+            if (!page) co_return fail(page);
+            auto const part = base::unseal(*page);
+            if (!part) co_return rows::damaged("a page of E");
+            body.append(*part);
+        }
+    } else {
+        constexpr std::size_t seal = 4;
+        body = std::move(row);
+        body.resize(body.size() - seal);  // its checksum was right
+    }
+    auto record = stored_email::open(number_, std::move(body));
+    if (!record) co_return fail(record);
+    if ((*record)->id() != e) co_return rows::damaged("E in another's place");
+    co_return std::move(*record);
+}
+
+void account_core::remember(std::shared_ptr<stored_email const> e)
+{
+    auto const octets = e->octets();
+    if (octets > records_most / 8 || !records_.try_emplace(e->id(), e).second) return;
+    record_octets_ += octets;
+    record_order_.push_back(e->id());
+    while (record_octets_ > records_most && !record_order_.empty()) {
+        forget_record(record_order_.front());
+        record_order_.pop_front();
+    }
+}
+
+/// Reads records, neighbours with one scan: messages of a mailbox mostly have neighbouring numbers.
+task<result<void>> account_core::fetch_emails(std::vector<email_id> const& missing, std::map<email_id, std::shared_ptr<stored_email const>>& into)
+{
+    for (std::size_t i = 0; i < missing.size();) {
+        auto end = i + 1;
+        while (end < missing.size() && end - i < scan_most && missing[end] - missing[end - 1] <= neighbours_most_gap) ++end;
+        std::vector<row> found;
+        if (end - i < 3) {
+            end = i + 1;
+            auto got = co_await services_.storage.get(where_, keys::email(missing[i]));
+            if (!got) co_return fail(got);
+            if (*got) found.push_back(row{keys::email(missing[i]), std::move(**got)});
+        } else {
+            key_range range;
+            range.from = keys::email(missing[i]);
+            range.to = keys::email(missing[end - 1] + 1);
+            auto got = co_await services_.storage.scan(where_, std::move(range), scan_most * neighbours_most_gap);
+            if (!got) co_return fail(got);
+            found = std::move(*got);
+        }
+        for (auto& r : found) {
+            std::uint64_t e = 0;
+            std::string_view rest;
+            if (!keys::parse_be64(r.key, e, rest)) continue;
+            if (!std::binary_search(missing.begin() + static_cast<std::ptrdiff_t>(i), missing.begin() + static_cast<std::ptrdiff_t>(end), e)) continue;
+            auto record = co_await read_email(e, std::move(r.value));
+            if (!record) co_return fail(record);
+            into.emplace(e, std::move(*record));
+        }
+        i = end;
+    }
+    co_return result<void>{};
+}
+
+task<result<bool>> account_core::in_mailbox(stored_email const& e, mailbox_id m)
+{
+    auto const row = co_await services_.storage.get(where_, keys::members(e.id()));
+    if (!row) co_return fail(row);
+    if (!*row) co_return e.facts().first == m;
+    auto const members = rows::decode_members(**row);
+    if (!members) co_return fail(members);
+    co_return std::any_of(members->begin(), members->end(), [m](auto const& x) { return x.mailbox == m; });
+}
+
+task<result<std::vector<email_record_ptr>>> account_core::emails(principal const& who, mailbox_id m, std::vector<email_id> which)
+{
+    auto const ok = co_await ready();
+    if (!ok) co_return fail(ok);
+    auto const allowed = admit(who, find(m), only(right::read));
+    if (!allowed) co_return fail(allowed);
+    std::map<email_id, std::shared_ptr<stored_email const>> found;
+    std::vector<email_id> missing;
+    for (auto const e : which) {
+        if (auto const it = records_.find(e); it != records_.end()) {
+            found.emplace(e, it->second);
+        } else {
+            missing.push_back(e);
+        }
+    }
+    std::sort(missing.begin(), missing.end());
+    missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
+    std::map<email_id, std::shared_ptr<stored_email const>> read;
+    auto const fetched = co_await fetch_emails(missing, read);
+    if (!fetched) co_return fail(fetched);
+    for (auto& [e, record] : read) {
+        remember(record);
+        found.emplace(e, std::move(record));
+    }
+    if (guest(who)) {
+        // An email of another mailbox is nobody's business here (trust.md I8).
+        for (auto it = found.begin(); it != found.end();) {
+            auto const member = co_await in_mailbox(*it->second, m);
+            if (!member) co_return fail(member);
+            it = *member ? std::next(it) : found.erase(it);
+        }
+        auto const still = admit(who, find(m), only(right::read));  // rights may have changed while we read
+        if (!still) co_return fail(still);
+    }
+    account_memory();
+    std::vector<email_record_ptr> out;
+    out.reserve(which.size());
+    for (auto const e : which) {
+        auto const it = found.find(e);
+        out.push_back(it == found.end() ? nullptr : std::make_shared<shown_email const>(it->second, m));
+    }
+    co_return out;
+}
+
+task<result<std::string>> account_core::read(principal const& who, email_record_ptr email, std::uint64_t offset, std::uint64_t length)
+{
+    auto const ok = co_await ready();
+    if (!ok) co_return fail(ok);
+    auto const shown = std::dynamic_pointer_cast<shown_email const>(email);
+    if (!shown || shown->record().account() != number_) co_return no_such_mailbox();
+    auto const allowed = admit(who, find(shown->mailbox()), only(right::read));
+    if (!allowed) co_return fail(allowed);
+    auto const& record = shown->record();
+    auto const total = record.size();
+    if (offset >= total) co_return std::string{};
+    length = std::min(length, total - offset);
+    std::string out;
+    auto const prefix = record.prefix();
+    if (offset < prefix.size()) {
+        out = prefix.substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(std::min<std::uint64_t>(length, prefix.size() - offset)));
+        offset += out.size();
+        length -= out.size();
+    }
+    if (length == 0) co_return out;
+    services_.blob_reads.add();
+    auto octets = co_await services_.storage.blob_read(record.blob(), offset - prefix.size(), length);
+    if (!octets) co_return fail(octets);
+    if (octets->size() != length) co_return rows::damaged("a blob of another length");
+    if (out.empty()) co_return std::move(*octets);
+    out += *octets;
+    co_return out;
+}
+
+}  // namespace mansio::store
