@@ -1,0 +1,68 @@
+// CREATE, with USE (RFC 9051 §6.3.4, RFC 6154 §3).
+#include "base/bytes.hpp"
+#include "imap/commands/handlers.hpp"
+#include "imap/commands/mailbox_argument.hpp"
+#include "imap/session.hpp"
+
+namespace mansio::imap::commands {
+namespace {
+
+struct create_args {
+    std::string name;
+    store::special_use use = store::special_use::none;
+};
+
+// create-param = "USE" SP "(" [use-attr *(SP use-attr)] ")"
+result<store::special_use> parse_use(wire::scanner& in)
+{
+    auto use = store::special_use::none;
+    if (auto open = in.expect('('); !open) return fail(open);
+    if (!in.take_word("USE")) return fail(fault::kind::syntax, "the only parameter of CREATE is USE");
+    if (auto sp = in.space(); !sp) return fail(sp);
+    if (auto open = in.expect('('); !open) return fail(open);
+    while (!in.take(')')) {
+        if (use != store::special_use::none) return fail(fault::kind::refused, "[USEATTR] a mailbox has one special use");
+        if (auto slash = in.expect('\\'); !slash) return fail(slash);
+        auto const name = in.atom();
+        if (!name) return fail(name);
+        for (auto const u : {store::special_use::all, store::special_use::archive, store::special_use::drafts, store::special_use::flagged, store::special_use::junk,
+                             store::special_use::sent, store::special_use::trash})
+            if (base::equal_ignoring_case(store::special_use_name(u).substr(1), *name)) use = u;
+        // \All and \Flagged would be views over other mailboxes; we have none.
+        if (use == store::special_use::none || use == store::special_use::all || use == store::special_use::flagged)
+            return fail(fault::kind::refused, "[USEATTR] that special use is not possible here");
+        if (in.peek() != ')')
+            if (auto sp = in.space(); !sp) return fail(sp);
+    }
+    if (auto close = in.expect(')'); !close) return fail(close);
+    return use;
+}
+
+// create = "CREATE" SP mailbox [SP "(" create-param ")"]
+result<create_args> parse_create(session const& s, wire::scanner& in)
+{
+    create_args a;
+    auto name = parse_mailbox(s, in, name_use::fresh);
+    if (!name) return fail(name);
+    a.name = std::move(*name);
+    if (in.take(' ')) {
+        auto const use = parse_use(in);
+        if (!use) return fail(use);
+        a.use = *use;
+    }
+    if (auto end = in.end(); !end) return fail(end);
+    return a;
+}
+
+}  // namespace
+
+task<result<reply>> create(invocation& c)
+{
+    auto args = parse_create(c.s, c.in);
+    if (!args) co_return fail(args);
+    auto const made = co_await c.s.account().create_mailbox(std::move(args->name), args->use);
+    if (!made) co_return fail(made);
+    co_return reply::ok("CREATE completed");
+}
+
+}  // namespace mansio::imap::commands

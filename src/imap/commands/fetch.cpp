@@ -1,0 +1,217 @@
+// FETCH and UID FETCH (RFC 9051 §6.4.5, §7.5.2). Index items come from the mailbox's picture, summaries from stored rows, only bodies open a blob.
+#include <algorithm>
+#include <utility>
+
+#include "imap/commands/fetch_body.hpp"
+#include "imap/commands/fetch_items.hpp"
+#include "imap/commands/handlers.hpp"
+#include "imap/session.hpp"
+#include "imap/wire/writer.hpp"
+
+namespace mansio::imap::commands {
+namespace {
+
+constexpr std::size_t slice_of_records = 64;
+constexpr std::size_t slice_of_index = 512;
+
+struct fetch_args {
+    wire::sequence_set messages;
+    fetch_items items;
+};
+
+// fetch = "FETCH" SP sequence-set SP (…)
+result<fetch_args> parse_fetch(wire::scanner& in)
+{
+    fetch_args a;
+    if (auto sp = in.space(); !sp) return fail(sp);
+    auto set = wire::parse_sequence_set(in);
+    if (!set) return fail(set);
+    a.messages = std::move(*set);
+    if (auto sp = in.space(); !sp) return fail(sp);
+    auto items = parse_fetch_items(in);
+    if (!items) return fail(items);
+    a.items = std::move(*items);
+    if (auto end = in.end(); !end) return fail(end);
+    return a;
+}
+
+/// One FETCH under way.
+struct fetching {
+    session& s;
+    selected_mailbox& m;
+    fetch_items const& items;
+    store::mailbox_view_ptr latest;       ///< flags come from here: our own silent changes are in it
+    std::vector<store::uid> just_seen;    ///< made \Seen by this FETCH: their FLAGS are told along (RFC 9051 §6.4.5)
+    bool gone = false;                    ///< a message is no more
+    std::optional<fault> failed;          ///< one could not be read; the others are answered
+
+    /// What the index knows of a message; flags as they are now.
+    [[nodiscard]] store::message_entry entry(std::uint32_t position) const
+    {
+        auto e = m.announced->at(position);
+        if (latest == m.announced) return e;
+        if (auto const now = latest->find(e.uid)) e.flags = latest->at(*now).flags;
+        return e;
+    }
+};
+
+void append_word(std::string& line, std::string_view word)
+{
+    if (line.back() != '(') line += ' ';
+    line += word;
+}
+
+/// Everything but the sections.
+void append_plain(std::string& line, fetching const& f, std::uint32_t position, store::message_entry const& e, store::email_record const* email)
+{
+    auto const& items = f.items;
+    line += "* ";
+    wire::append_number(line, position + 1);
+    line += " FETCH (";
+    if (items.uid) {
+        line += "UID ";
+        wire::append_number(line, e.uid);
+    }
+    if (items.flags || std::ranges::binary_search(f.just_seen, e.uid)) {
+        append_word(line, "FLAGS ");
+        append_flags(line, *f.latest, e.flags, !f.s.rev2() && f.m.is_recent(e.uid));
+    }
+    if (items.internal_date) {
+        append_word(line, "INTERNALDATE \"");
+        line += mime::format_imap_date_time(e.internal_date);
+        line += '"';
+    }
+    if (items.size) {
+        append_word(line, "RFC822.SIZE ");
+        wire::append_number(line, e.size);
+    }
+    if (items.envelope) {
+        append_word(line, "ENVELOPE ");
+        line += email->envelope_text();
+    }
+    if (items.body) {
+        append_word(line, "BODY ");
+        line += email->body_text();
+    }
+    if (items.bodystructure) {
+        append_word(line, "BODYSTRUCTURE ");
+        line += email->bodystructure_text();
+    }
+}
+
+/// A section that cannot be read is left as NIL and the command ends with NO: the rest of the message is still right.
+task<result<void>> fetch_sections(fetching& f, std::string& line, store::email_record_ptr email)
+{
+    bool first = line.ends_with('(');
+    for (auto const& section : f.items.sections) {
+        if (!std::exchange(first, false)) line += ' ';
+        auto const done = co_await append_section(f.s, line, section, email);
+        if (done) continue;
+        if (ends_conversation(done.error())) co_return fail(done);
+        line += section.label + " NIL";
+        if (done.error().what == fault::kind::not_found)
+            f.gone = true;  // expunged while we read
+        else
+            f.failed = done.error();
+    }
+    co_return result<void>{};
+}
+
+task<result<void>> fetch_records(fetching& f, std::vector<std::uint32_t> const& slice)
+{
+    std::vector<store::email_id> ids;
+    for (auto const position : slice) ids.push_back(f.m.announced->at(position).email);
+    auto const emails = co_await f.s.account().emails(f.m.info.id, std::move(ids));
+    if (!emails) co_return fail(emails);
+    std::string line;
+    for (std::size_t i = 0; i < slice.size(); ++i) {
+        auto const& email = (*emails)[i];
+        if (!email) {
+            f.gone = true;
+            continue;
+        }
+        append_plain(line, f, slice[i], f.entry(slice[i]), email.get());
+        auto const sections = co_await fetch_sections(f, line, email);
+        if (!sections) co_return fail(sections);
+        line += ")\r\n";
+        auto const sent = co_await f.s.send(line);
+        if (!sent) co_return fail(sent);
+        line.clear();
+    }
+    co_return result<void>{};
+}
+
+task<result<void>> fetch_index(fetching& f, std::vector<std::uint32_t> const& slice)
+{
+    std::string lines;
+    for (auto const position : slice) {
+        append_plain(lines, f, position, f.entry(position), nullptr);
+        lines += ")\r\n";
+    }
+    co_return co_await f.s.send(lines);
+}
+
+/// One change for the whole set, before the answers, so that they can tell it. Without the right it does not happen (RFC 4314 §4).
+task<result<void>> mark_seen(fetching& f, position_ranges const& positions)
+{
+    std::vector<store::uid> unseen;
+    for (auto const& [from, to] : positions.ranges)
+        for (auto p = from; p < to; ++p)
+            if (auto const e = f.entry(p); !e.flags.has(store::system_flag::seen)) unseen.push_back(e.uid);
+    if (unseen.empty()) co_return result<void>{};
+    auto ranges = wire::to_ranges(unseen);
+    store::flag_change seen{store::flag_operation::add, {"\\Seen"}, std::nullopt};
+    auto done = co_await f.s.account().change_flags(f.m.info.id, std::move(ranges), std::move(seen));
+    if (!done) co_return fail(done);
+    f.latest = done->after;
+    f.m.note_known(done->changed, *done->after);
+    f.just_seen = std::move(done->changed);
+    std::ranges::sort(f.just_seen);
+    co_return result<void>{};
+}
+
+task<result<void>> fetch_all(fetching& f, position_ranges const& positions)
+{
+    position_cursor cursor{positions};
+    std::vector<std::uint32_t> slice;
+    auto const most = f.items.needs_record() ? slice_of_records : slice_of_index;
+    for (cursor.next(slice, most); !slice.empty(); cursor.next(slice, most)) {
+        result<void> done;
+        if (f.items.needs_record())
+            done = co_await fetch_records(f, slice);
+        else
+            done = co_await fetch_index(f, slice);
+        if (!done) co_return done;
+        if (slice.size() == most) co_await base::yield_now{};
+    }
+    co_return result<void>{};
+}
+
+}  // namespace
+
+task<result<reply>> fetch(invocation& c)
+{
+    auto args = parse_fetch(c.in);
+    if (!args) co_return fail(args);
+    if (c.by_uid) args->items.uid = true;  // RFC 9051 §6.4.9
+    auto& m = *c.s.selected();
+    auto const positions = m.find(args->messages, c.by_uid);
+    if (!positions) co_return fail(positions);
+    if (positions->empty()) co_return reply::ok("no messages");
+    auto latest = co_await c.s.account().view(m.info.id);
+    if (!latest) co_return fail(latest);
+    fetching f{c.s, m, args->items, std::move(*latest), {}, false, {}};
+    if (args->items.sets_seen() && m.may(store::right::keep_seen)) {
+        auto const marked = co_await mark_seen(f, *positions);
+        if (!marked && ends_conversation(marked.error())) co_return fail(marked);
+        if (!marked) f.failed = marked.error();
+    }
+    auto const done = co_await fetch_all(f, *positions);
+    if (!done) co_return fail(done);
+    if (f.failed) co_return std::unexpected(*f.failed);
+    // RFC 2180 §4.1.2, RFC 5530 §3: by number, a message the client still counts is no more
+    if (f.gone && !c.by_uid) co_return reply::no("[EXPUNGEISSUED] some of the messages no longer exist");
+    co_return reply::ok("FETCH completed");
+}
+
+}  // namespace mansio::imap::commands

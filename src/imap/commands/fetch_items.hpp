@@ -1,0 +1,39 @@
+// What FETCH asks for.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "imap/wire/scanner.hpp"
+#include "mime/message.hpp"
+
+namespace mansio::imap::commands {
+
+/// BODY[section]<partial> and its old names.
+struct fetch_section {
+    mime::section_kind what = mime::section_kind::body;
+    std::vector<std::uint32_t> path;
+    enum class filter : std::uint8_t { none, fields, fields_not };
+    filter choice = filter::none;
+    std::vector<std::string> fields;  ///< lower case
+    bool peek = false;
+    std::optional<std::pair<std::uint64_t, std::uint64_t>> partial;  ///< offset, octets
+    std::string label;                ///< as the reply names it: "BODY[1.HEADER.FIELDS (From)]<0>"
+
+    /// The stored summary has all of it: no blob is opened.
+    [[nodiscard]] bool in_summary() const;
+};
+
+struct fetch_items {
+    bool flags = false, uid = false, internal_date = false, size = false, envelope = false, body = false, bodystructure = false;
+    std::vector<fetch_section> sections;
+    [[nodiscard]] bool needs_record() const noexcept { return envelope || body || bodystructure || !sections.empty(); }
+    [[nodiscard]] bool sets_seen() const noexcept;
+};
+
+/// fetch = … ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")   (RFC 9051 §9, RFC 3501 §9)
+[[nodiscard]] result<fetch_items> parse_fetch_items(wire::scanner& in);
+
+}  // namespace mansio::imap::commands

@@ -1,0 +1,247 @@
+// LIST with its extensions (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154) and LSUB (RFC 3501 §6.3.9).
+#include <algorithm>
+#include <map>
+
+#include "imap/commands/handlers.hpp"
+#include "imap/commands/listing.hpp"
+#include "imap/commands/status.hpp"
+#include "imap/session.hpp"
+#include "imap/wire/utf7.hpp"
+#include "imap/wire/writer.hpp"
+
+namespace mansio::imap::commands {
+
+void append_list_line(std::string& out, std::string_view verb, store::mailbox_info const& m, std::vector<std::string> attributes, name_form form,
+                      std::string_view extra)
+{
+    attributes.emplace_back(m.has_children ? "\\HasChildren" : "\\HasNoChildren");
+    if (m.use != store::special_use::none) attributes.emplace_back(store::special_use_name(m.use));
+    out += "* ";
+    out += verb;
+    out += ' ';
+    wire::append_list(out, attributes);
+    out += " \"/\" ";
+    append_mailbox(out, m.name, form);
+    if (!extra.empty()) out += ' ';
+    out += extra;
+    out += "\r\n";
+}
+
+namespace {
+
+struct list_args {
+    bool subscribed = false, special_use = false, recursive = false;  // selection
+    std::string reference;
+    std::vector<std::string> patterns;
+    bool return_subscribed = false;
+    status_items status = 0;
+};
+
+/// What LIST goes through: mailboxes, names subscribed but gone, and levels above either that are no mailbox.
+struct listed {
+    store::mailbox_info info;
+    bool exists = false;
+    bool child_subscribed = false;
+};
+using listing = std::map<std::string, listed>;
+
+// list-select-opts = "(" [(*(list-select-opt SP) list-select-base-opt *(SP list-select-opt)) / …] ")"
+result<void> parse_selection(wire::scanner& in, list_args& a)
+{
+    if (auto open = in.expect('('); !open) return open;
+    while (!in.take(')')) {
+        if (in.take_word("SUBSCRIBED"))
+            a.subscribed = true;
+        else if (in.take_word("SPECIAL-USE"))
+            a.special_use = true;
+        else if (in.take_word("RECURSIVEMATCH"))
+            a.recursive = true;
+        else if (!in.take_word("REMOTE"))  // there are no others than ours
+            return fail(fault::kind::syntax, "there is no such selection option");
+        if (in.peek() == ')') continue;
+        if (auto sp = in.space(); !sp) return sp;
+    }
+    // RFC 9051 §6.3.9.1: RECURSIVEMATCH alone selects nothing
+    if (a.recursive && !a.subscribed) return fail(fault::kind::syntax, "RECURSIVEMATCH goes with SUBSCRIBED");
+    return in.space();
+}
+
+result<void> parse_patterns(wire::scanner& in, list_args& a)
+{
+    if (!in.take('(')) {
+        auto p = in.list_pattern();
+        if (!p) return fail(p);
+        a.patterns.push_back(std::move(*p));
+        return {};
+    }
+    do {
+        auto p = in.list_pattern();
+        if (!p) return fail(p);
+        a.patterns.push_back(std::move(*p));
+        if (a.patterns.size() > 100) return fail(fault::kind::over_limit, "[LIMIT] too many patterns");
+    } while (in.take(' '));
+    return in.expect(')');
+}
+
+// list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")"
+result<void> parse_return(wire::scanner& in, list_args& a)
+{
+    if (!in.take_word("RETURN")) return fail(fault::kind::syntax, "RETURN is missing");
+    if (auto sp = in.space(); !sp) return sp;
+    if (auto open = in.expect('('); !open) return open;
+    while (!in.take(')')) {
+        if (in.take_word("SUBSCRIBED")) {
+            a.return_subscribed = true;
+        } else if (in.take_word("STATUS")) {
+            if (auto sp = in.space(); !sp) return sp;
+            auto const items = parse_status_items(in);
+            if (!items) return fail(items);
+            a.status = *items;
+        } else if (!in.take_word("CHILDREN") && !in.take_word("SPECIAL-USE")) {  // both are always told
+            return fail(fault::kind::syntax, "there is no such return option");
+        }
+        if (in.peek() == ')') continue;
+        if (auto sp = in.space(); !sp) return sp;
+    }
+    return {};
+}
+
+// list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]
+result<list_args> parse_list(wire::scanner& in, bool extended)
+{
+    list_args a;
+    if (auto sp = in.space(); !sp) return fail(sp);
+    if (extended && in.peek() == '(')
+        if (auto opts = parse_selection(in, a); !opts) return fail(opts);
+    auto reference = in.astring();
+    if (!reference) return fail(reference);
+    a.reference = std::move(*reference);
+    if (auto sp = in.space(); !sp) return fail(sp);
+    if (auto patterns = parse_patterns(in, a); !patterns) return fail(patterns);
+    if (extended && in.take(' '))
+        if (auto opts = parse_return(in, a); !opts) return fail(opts);
+    if (auto end = in.end(); !end) return fail(end);
+    return a;
+}
+
+/// Patterns in UTF-8 with the reference before them; those that can match nothing are left out.
+std::vector<std::string> full_patterns(list_args const& a, session const& s)
+{
+    std::vector<std::string> out;
+    for (auto const& p : a.patterns) {
+        auto full = a.reference + p;
+        if (s.names() == name_form::utf7) {
+            auto decoded = wire::from_utf7(full);
+            if (!decoded) continue;
+            full = std::move(*decoded);
+        }
+        if (full.size() <= s.limits().mailbox_name) out.push_back(std::move(full));
+    }
+    return out;
+}
+
+bool matches_any(std::vector<std::string> const& patterns, std::string_view name)
+{
+    return std::ranges::any_of(patterns, [&](auto const& p) { return matches(p, name); });
+}
+
+/// Makes sure every level above `name` is there; marks them when `subscribed`.
+void add_parents(listing& all, std::string_view name, bool subscribed)
+{
+    for (auto slash = name.rfind('/'); slash != std::string_view::npos && slash != 0; slash = name.rfind('/', slash - 1)) {
+        auto& parent = all[std::string{name.substr(0, slash)}];
+        if (!parent.exists) parent.info.name = name.substr(0, slash);
+        parent.info.has_children = true;
+        parent.child_subscribed = parent.child_subscribed || subscribed;
+    }
+}
+
+task<result<listing>> gather(session& s, bool with_subscriptions)
+{
+    listing all;
+    auto boxes = co_await s.account().list_mailboxes();
+    if (!boxes) co_return fail(boxes);
+    for (auto& b : *boxes) {
+        auto name = b.name;
+        auto& place = all[name];
+        b.has_children = b.has_children || place.info.has_children;
+        place.info = std::move(b);
+        place.exists = true;
+        add_parents(all, name, place.info.subscribed);
+    }
+    if (!with_subscriptions) co_return all;
+    auto const names = co_await s.account().subscriptions();
+    if (!names) co_return fail(names);
+    for (auto const& n : *names) {
+        auto& place = all[n];
+        if (!place.exists) place.info.name = n;
+        place.info.subscribed = true;
+        add_parents(all, n, true);
+    }
+    co_return all;
+}
+
+task<result<void>> list_one(session& s, listed const& one, list_args const& a)
+{
+    std::string out;
+    std::vector<std::string> attributes;
+    if (!one.exists) attributes.emplace_back("\\NonExistent");  // implies \Noselect (RFC 9051 §7.3.1); said too for older clients
+    if (!one.exists) attributes.emplace_back("\\Noselect");
+    if ((a.subscribed || a.return_subscribed) && one.info.subscribed) attributes.emplace_back("\\Subscribed");
+    bool const child_info = a.recursive && one.child_subscribed;
+    append_list_line(out, "LIST", one.info, std::move(attributes), s.names(), child_info ? "(\"CHILDINFO\" (\"SUBSCRIBED\"))" : "");
+    if (a.status != 0 && one.exists) {
+        auto const told = co_await append_status(s, out, one.info, a.status);
+        if (!told && ends_conversation(told.error())) co_return fail(told);  // else: no right to read it, no STATUS (RFC 5819 §2)
+    }
+    co_return co_await s.send(out);
+}
+
+}  // namespace
+
+task<result<reply>> list(invocation& c)
+{
+    auto const args = parse_list(c.in, true);
+    if (!args) co_return fail(args);
+    // An empty pattern asks for the delimiter (RFC 9051 §6.3.9).
+    if (args->patterns.size() == 1 && args->patterns.front().empty()) {
+        c.s.untagged("LIST (\\Noselect) \"/\" \"\"");
+        co_return reply::ok("LIST completed");
+    }
+    auto const patterns = full_patterns(*args, c.s);
+    auto const all = co_await gather(c.s, args->subscribed);
+    if (!all) co_return fail(all);
+    unsigned seen = 0;
+    for (auto const& [name, one] : *all) {
+        if (++seen % 512 == 0) co_await base::yield_now{};
+        if (args->subscribed && !one.info.subscribed && !(args->recursive && one.child_subscribed)) continue;
+        if (args->special_use && one.info.use == store::special_use::none) continue;
+        if (!matches_any(patterns, name)) continue;
+        auto const sent = co_await list_one(c.s, one, *args);
+        if (!sent) co_return fail(sent);
+    }
+    co_return reply::ok("LIST completed");
+}
+
+task<result<reply>> lsub(invocation& c)
+{
+    auto const args = parse_list(c.in, false);
+    if (!args) co_return fail(args);
+    auto const patterns = full_patterns(*args, c.s);
+    auto const all = co_await gather(c.s, true);
+    if (!all) co_return fail(all);
+    for (auto const& [name, one] : *all) {
+        if ((!one.info.subscribed && !one.child_subscribed) || !matches_any(patterns, name)) continue;
+        // RFC 3501 §6.3.9: with "%", a level that is not subscribed but has subscribed names below is told, with \Noselect.
+        if (!one.info.subscribed && !args->patterns.front().ends_with('%')) continue;
+        std::string line;
+        std::vector<std::string> attributes;
+        if (!one.info.subscribed) attributes.emplace_back("\\Noselect");
+        append_list_line(line, "LSUB", one.info, std::move(attributes), c.s.names());
+        auto const sent = co_await c.s.send(line);
+        if (!sent) co_return fail(sent);
+    }
+    co_return reply::ok("LSUB completed");
+}
+
+}  // namespace mansio::imap::commands

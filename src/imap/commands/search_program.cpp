@@ -1,0 +1,269 @@
+#include "imap/commands/search_program.hpp"
+
+#include <algorithm>
+
+#include <unicode/unistr.h>
+
+#include "base/bytes.hpp"
+
+namespace mansio::imap::commands {
+namespace {
+
+using kind = search_key::kind;
+
+constexpr struct {
+    std::string_view name;
+    kind what;
+    bool wanted;
+    store::system_flag flag;
+} plain_keys[] = {
+    {"ALL", kind::all, true, {}},
+    {"ANSWERED", kind::flag, true, store::system_flag::answered},
+    {"DELETED", kind::flag, true, store::system_flag::deleted},
+    {"DRAFT", kind::flag, true, store::system_flag::draft},
+    {"FLAGGED", kind::flag, true, store::system_flag::flagged},
+    {"SEEN", kind::flag, true, store::system_flag::seen},
+    {"UNANSWERED", kind::flag, false, store::system_flag::answered},
+    {"UNDELETED", kind::flag, false, store::system_flag::deleted},
+    {"UNDRAFT", kind::flag, false, store::system_flag::draft},
+    {"UNFLAGGED", kind::flag, false, store::system_flag::flagged},
+    {"UNSEEN", kind::flag, false, store::system_flag::seen},
+    {"RECENT", kind::recent, true, {}},  // these three are RFC 3501's
+    {"OLD", kind::recent, false, {}},
+    {"NEW", kind::new_, true, {}},
+};
+constexpr struct {
+    std::string_view name;
+    kind what;
+} date_keys[] = {{"BEFORE", kind::before}, {"ON", kind::on}, {"SINCE", kind::since}, {"SENTBEFORE", kind::sent_before}, {"SENTON", kind::sent_on}, {"SENTSINCE", kind::sent_since}};
+constexpr struct {
+    std::string_view name;
+    kind what;
+} number_keys[] = {{"LARGER", kind::larger}, {"SMALLER", kind::smaller}, {"OLDER", kind::older}, {"YOUNGER", kind::younger}};
+constexpr std::string_view address_keys[] = {"FROM", "TO", "CC", "BCC", "SUBJECT"};
+
+/// A string to look for. Every client sends UTF-8 or ASCII here; what is neither can match nothing that is text.
+result<std::string> parse_needle(wire::scanner& in)
+{
+    if (auto sp = in.space(); !sp) return fail(sp);
+    auto text = in.astring();
+    if (!text) return fail(text);
+    if (!base::is_utf8(*text)) return fail(fault::kind::refused, "[BADCHARSET (US-ASCII UTF-8)] the string is not UTF-8");
+    return fold(*text);
+}
+
+result<search_key> parse_argument_key(wire::scanner& in)
+{
+    search_key k;
+    for (auto const& d : date_keys) {
+        if (!in.take_word(d.name)) continue;
+        if (auto sp = in.space(); !sp) return fail(sp);
+        auto const day = in.date();
+        if (!day) return fail(day);
+        k.what = d.what;
+        k.day = *day;
+        return k;
+    }
+    for (auto const& n : number_keys) {
+        if (!in.take_word(n.name)) continue;
+        if (auto sp = in.space(); !sp) return fail(sp);
+        auto const number = in.number64();
+        if (!number) return fail(number);
+        k.what = n.what;
+        k.number = *number;
+        return k;
+    }
+    bool const is_header = in.take_word("HEADER");
+    bool const is_text = !is_header && in.take_word("TEXT");
+    bool const is_body = !is_header && !is_text && in.take_word("BODY");
+    k.what = is_text ? kind::text : is_body ? kind::body : kind::header;
+    if (is_header) {
+        if (auto sp = in.space(); !sp) return fail(sp);
+        auto const field = in.astring();
+        if (!field) return fail(field);
+        k.field = base::to_lower_ascii(*field);
+    } else if (!is_text && !is_body) {
+        for (auto const name : address_keys)
+            if (k.field.empty() && in.take_word(name)) k.field = base::to_lower_ascii(name);
+        if (k.field.empty()) return fail(fault::kind::syntax, "there is no such search key");
+    }
+    auto needle = parse_needle(in);
+    if (!needle) return fail(needle);
+    k.needle = std::move(*needle);
+    return k;
+}
+
+result<search_key> parse_key(wire::scanner& in)
+{
+    search_key k;
+    for (auto const& p : plain_keys) {
+        if (!in.take_word(p.name)) continue;
+        k.what = p.what;
+        k.wanted = p.wanted;
+        k.flag = p.flag;
+        return k;
+    }
+    auto const c = in.peek();
+    bool const by_uid = in.take_word("UID");
+    if (by_uid || c == '*' || c == '$' || (c >= '0' && c <= '9')) {
+        if (by_uid)
+            if (auto sp = in.space(); !sp) return fail(sp);
+        auto set = wire::parse_sequence_set(in);
+        if (!set) return fail(set);
+        k.what = by_uid ? kind::uid_set : kind::set;
+        k.set = std::move(*set);
+        return k;
+    }
+    k.wanted = !in.take_word("UNKEYWORD");
+    if (!k.wanted || in.take_word("KEYWORD")) {
+        if (auto sp = in.space(); !sp) return fail(sp);
+        auto const name = in.atom();
+        if (!name) return fail(name);
+        k.what = kind::keyword;
+        k.field = *name;
+        return k;
+    }
+    return parse_argument_key(in);
+}
+
+}  // namespace
+
+search_cost cost_of(search_key const& k) noexcept
+{
+    if (k.what == kind::body || k.what == kind::text) return search_cost::message;
+    if (k.what == kind::header) {
+        bool const kept = std::ranges::binary_search(mime::kept_fields(), std::string_view{k.field});
+        return kept ? search_cost::summary : search_cost::message;
+    }
+    return k.what >= kind::sent_before ? search_cost::summary : search_cost::index;
+}
+
+bool search_program::needs(search_cost c) const noexcept
+{
+    return std::ranges::any_of(keys_, [c](auto const& k) { return cost_of(k) == c; });
+}
+
+/// Keeps what is open: each NOT waits for one operand, each OR for two, each list joins what it holds with AND.
+class search_program::builder {
+public:
+    explicit builder(search_program& p) : p_(p) { open_.push_back({op::and_, 0}); }
+    void open_list() { open_.push_back({op::and_, 0}); }
+    void open_not() { open_.push_back({op::not_, 0}); }
+    void open_or() { open_.push_back({op::or_, 0}); }
+    void add(search_key k)
+    {
+        p_.steps_.push_back({op::key, static_cast<std::uint32_t>(p_.keys_.size())});
+        p_.keys_.push_back(std::move(k));
+        operand_done();
+    }
+    /// False: there is no open list, or it is empty, or an operator in it still waits.
+    bool close_list()
+    {
+        if (open_.size() < 2 || open_.back().what != op::and_ || open_.back().operands == 0) return false;
+        open_.pop_back();
+        operand_done();
+        return true;
+    }
+    /// True when a space and another key must follow: an operator waits.
+    [[nodiscard]] bool waits() const { return open_.back().what != op::and_; }
+    [[nodiscard]] bool in_list() const { return open_.size() > 1; }
+    [[nodiscard]] bool complete() const { return open_.size() == 1 && open_.back().operands != 0; }
+    [[nodiscard]] std::size_t size() const { return p_.keys_.size() + operators_; }
+
+private:
+    void operand_done()
+    {
+        while (true) {
+            auto& top = open_.back();
+            ++top.operands;
+            if (top.what == op::and_) {
+                if (top.operands > 1) p_.steps_.push_back({op::and_});
+                return;
+            }
+            if (top.what == op::or_ && top.operands < 2) return;
+            p_.steps_.push_back({top.what});
+            ++operators_;
+            open_.pop_back();
+        }
+    }
+    struct frame {
+        op what;
+        std::size_t operands;
+    };
+    search_program& p_;
+    std::vector<frame> open_;
+    std::size_t operators_ = 0;
+};
+
+result<search_program> search_program::parse(wire::scanner& in, std::uint64_t most_keys)
+{
+    search_program p;
+    builder b{p};
+    std::uint64_t seen = 0;
+    while (true) {
+        if (++seen > most_keys) return fail(fault::kind::over_limit, "[LIMIT] too many search keys");
+        auto const list = in.enter();
+        if (!list) return fail(list);
+        if (*list) {
+            b.open_list();
+            continue;
+        }
+        bool const negates = in.take_word("NOT");
+        if (negates || in.take_word("OR")) {
+            if (negates)
+                b.open_not();
+            else
+                b.open_or();
+            if (auto sp = in.space(); !sp) return fail(sp);
+            continue;
+        }
+        auto key = parse_key(in);
+        if (!key) return fail(key);
+        b.add(std::move(*key));
+        while (in.leave())
+            if (!b.close_list()) return fail(fault::kind::syntax, "\")\" closes nothing");
+        if (in.at_end()) break;
+        if (auto sp = in.space(); !sp) return fail(sp);
+    }
+    if (!b.complete()) return fail(fault::kind::syntax, "the search is not complete");
+    return p;
+}
+
+search_program::truth search_program::evaluate(std::vector<truth> const& known) const
+{
+    std::vector<truth> stack;
+    stack.reserve(steps_.size());
+    auto const pop = [&stack] {
+        auto const t = stack.back();
+        stack.pop_back();
+        return t;
+    };
+    for (auto const& s : steps_) {
+        if (s.what == op::key) {
+            stack.push_back(known[s.key]);
+            continue;
+        }
+        auto const a = pop();
+        if (s.what == op::not_) {
+            stack.push_back(a == truth::unknown ? a : a == truth::yes ? truth::no : truth::yes);
+            continue;
+        }
+        auto const b = pop();
+        auto const decides = s.what == op::and_ ? truth::no : truth::yes;
+        if (a == decides || b == decides)
+            stack.push_back(decides);
+        else
+            stack.push_back(a == truth::unknown ? a : b);
+    }
+    return stack.back();
+}
+
+std::string fold(std::string_view utf8)
+{
+    if (std::ranges::all_of(utf8, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return base::to_lower_ascii(utf8);
+    std::string out;
+    icu::UnicodeString::fromUTF8(icu::StringPiece{utf8.data(), static_cast<int32_t>(utf8.size())}).foldCase().toUTF8String(out);
+    return out;
+}
+
+}  // namespace mansio::imap::commands

@@ -1,0 +1,63 @@
+// What SEARCH asks for: keys, and how they go together (RFC 9051 §6.4.4, RFC 5032).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imap/selected.hpp"
+#include "imap/wire/scanner.hpp"
+#include "imap/wire/sequence_set.hpp"
+
+namespace mansio::imap::commands {
+
+struct search_key {
+    enum class kind : std::uint8_t {
+        all, set, uid_set, flag, keyword, recent, new_, larger, smaller, before, on, since, older, younger,  // answered from the index
+        sent_before, sent_on, sent_since, header,                                                            // from the summary, `header` mostly
+        body, text,                                                                                          // from the message
+    };
+    kind what = kind::all;
+    bool wanted = true;                ///< false: UNSEEN, UNKEYWORD, OLD
+    store::system_flag flag{};
+    std::uint64_t number = 0;          ///< octets, seconds
+    std::int32_t day = 0;
+    std::string field;                 ///< of `header`, lower case; or the keyword
+    std::string needle;                ///< folded
+    wire::sequence_set set;
+    position_ranges positions;         ///< of `set`, once it is known which mailbox
+};
+
+/// How dear a key is to evaluate.
+enum class search_cost : std::uint8_t { index, summary, message };
+[[nodiscard]] search_cost cost_of(search_key const& k) noexcept;
+
+/// Keys joined in postfix order: no code recurses over what a client nests.
+class search_program {
+public:
+    /// search-key *(SP search-key), to the end of the command. Errors: syntax; over_limit "[LIMIT]" (limits.imap_search_keys, list depth).
+    [[nodiscard]] static result<search_program> parse(wire::scanner& in, std::uint64_t most_keys);
+
+    [[nodiscard]] std::vector<search_key>& keys() noexcept { return keys_; }
+    [[nodiscard]] std::vector<search_key> const& keys() const noexcept { return keys_; }
+    [[nodiscard]] bool needs(search_cost c) const noexcept;
+
+    enum class truth : std::uint8_t { no, yes, unknown };
+    /// The whole, from what is known of each key (same order as keys()).
+    [[nodiscard]] truth evaluate(std::vector<truth> const& known) const;
+
+private:
+    enum class op : std::uint8_t { key, and_, or_, not_ };
+    struct step {
+        op what;
+        std::uint32_t key = 0;
+    };
+    class builder;
+    std::vector<search_key> keys_;
+    std::vector<step> steps_;
+};
+
+/// For comparing without letter case: Unicode case folding; ASCII text without ICU's help.
+[[nodiscard]] std::string fold(std::string_view utf8);
+
+}  // namespace mansio::imap::commands

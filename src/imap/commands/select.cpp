@@ -1,0 +1,110 @@
+// SELECT and EXAMINE open a mailbox (RFC 9051 §6.3.2, §6.3.3); UNSELECT and CLOSE leave it (§6.4.1, §6.4.2).
+#include "imap/commands/handlers.hpp"
+#include "imap/commands/listing.hpp"
+#include "imap/commands/mailbox_argument.hpp"
+#include "imap/session.hpp"
+#include "imap/wire/writer.hpp"
+
+namespace mansio::imap::commands {
+namespace {
+
+void append_status_line(std::string& out, std::string_view code, std::uint64_t value, std::string_view words)
+{
+    out += "* OK [";
+    out += code;
+    out += ' ';
+    wire::append_number(out, value);
+    out += "] ";
+    out += words;
+    out += "\r\n";
+}
+
+/// The sequence number of the first message without \Seen; 0: none.
+std::uint32_t first_unseen(store::mailbox_view const& view)
+{
+    for (std::uint32_t p = 0; p < view.size(); ++p)
+        if (!view.at(p).flags.has(store::system_flag::seen)) return p + 1;
+    return 0;
+}
+
+/// What only IMAP4rev1 has: RECENT, and UNSEEN of the first unseen message (RFC 3501 §6.3.1).
+task<result<void>> append_rev1(session& s, selected_mailbox& m, std::string& out)
+{
+    auto const& view = *m.announced;
+    auto const recent = co_await s.account().claim_recent(m.info.id, !m.read_only());
+    if (!recent) co_return fail(recent);
+    if (*recent < view.uid_next()) m.recent.emplace_back(*recent, view.uid_next() - 1);
+    out += "* " + std::to_string(m.recent_count()) + " RECENT\r\n";
+    auto const counts = co_await s.account().counts(m.info.id);
+    if (!counts) co_return fail(counts);
+    auto const unseen = counts->unseen == 0 ? 0 : first_unseen(view);
+    if (unseen != 0) append_status_line(out, "UNSEEN", unseen, "first unseen message");
+    co_return result<void>{};
+}
+
+task<result<reply>> open(invocation& c, bool examine)
+{
+    auto& s = c.s;
+    auto const name = parse_mailbox(s, c.in);
+    auto const end = name ? c.in.end() : result<void>{};
+    if (!end) co_return fail(end);
+    // Also when this SELECT fails, the mailbox open before is closed (RFC 9051 §6.3.2).
+    if (s.selected() != nullptr) {
+        s.unselect();
+        s.untagged("OK [CLOSED] the mailbox open before is closed");
+    }
+    if (!name) co_return fail(name);
+    auto m = std::make_unique<selected_mailbox>();
+    auto info = co_await s.account().find_mailbox(*name);
+    if (!info) co_return fail(info);
+    m->info = std::move(*info);
+    m->examined = examine;
+    auto view = co_await s.account().view(m->info.id);
+    if (!view) co_return fail(view);
+    m->announced = std::move(*view);
+
+    std::string out;
+    append_flag_lists(out, *m, *m->announced);
+    out += "* " + std::to_string(m->announced->size()) + " EXISTS\r\n";
+    if (!s.rev2()) {
+        auto const more = co_await append_rev1(s, *m, out);
+        if (!more) co_return fail(more);
+    }
+    append_status_line(out, "UIDVALIDITY", m->announced->uid_validity(), "UIDs are valid");
+    append_status_line(out, "UIDNEXT", m->announced->uid_next(), "predicted next UID");
+    if (s.rev2()) append_list_line(out, "LIST", m->info, {}, s.names());  // RFC 9051 §6.3.2: LIST with the mailbox's name
+    auto const sent = co_await s.send(out);
+    if (!sent) co_return fail(sent);
+    auto const read_only = m->read_only();
+    s.select(std::move(m));
+    if (read_only) co_return reply::ok(examine ? "[READ-ONLY] EXAMINE completed" : "[READ-ONLY] SELECT completed");
+    co_return reply::ok("[READ-WRITE] SELECT completed");
+}
+
+}  // namespace
+
+task<result<reply>> select(invocation& c) { return open(c, false); }
+task<result<reply>> examine(invocation& c) { return open(c, true); }
+
+task<result<reply>> unselect(invocation& c)
+{
+    auto const end = c.in.end();
+    if (!end) co_return fail(end);
+    c.s.unselect();
+    co_return reply::ok("UNSELECT completed");
+}
+
+task<result<reply>> close(invocation& c)
+{
+    auto const end = c.in.end();
+    if (!end) co_return fail(end);
+    auto const& m = *c.s.selected();
+    if (m.may(store::right::expunge)) {  // else nothing is removed and no error given (RFC 9051 §6.4.1)
+        auto const removed = co_await c.s.account().expunge(m.info.id, std::nullopt);
+        if (!removed && removed.error().what != fault::kind::not_found) co_return fail(removed);
+    }
+    c.s.unselect();
+    co_return reply::ok("CLOSE completed");
+}
+
+}  // namespace mansio::imap::commands

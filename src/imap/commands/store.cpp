@@ -1,0 +1,154 @@
+// STORE and UID STORE change flags in the selected mailbox (RFC 9051 §6.4.6).
+#include "base/bytes.hpp"
+#include "imap/commands/handlers.hpp"
+#include "imap/session.hpp"
+#include "imap/wire/writer.hpp"
+
+namespace mansio::imap::commands {
+namespace {
+
+struct store_args {
+    wire::sequence_set messages;
+    store::flag_change change;
+    bool silent = false;
+};
+
+// store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+result<store_args> parse_store(wire::scanner& in)
+{
+    store_args a;
+    if (auto sp = in.space(); !sp) return fail(sp);
+    auto set = wire::parse_sequence_set(in);
+    if (!set) return fail(set);
+    a.messages = std::move(*set);
+    if (auto sp = in.space(); !sp) return fail(sp);
+    a.change.how = in.take('+') ? store::flag_operation::add : in.take('-') ? store::flag_operation::remove : store::flag_operation::replace;
+    if (in.take_word("FLAGS.SILENT"))
+        a.silent = true;
+    else if (!in.take_word("FLAGS"))
+        return fail(fault::kind::syntax, "STORE changes FLAGS");
+    if (auto sp = in.space(); !sp) return fail(sp);
+    if (in.peek() == '(') {
+        auto flags = in.flag_list();
+        if (!flags) return fail(flags);
+        a.change.names = std::move(*flags);
+    } else {
+        do {
+            auto one = in.flag();
+            if (!one) return fail(one);
+            a.change.names.push_back(std::move(*one));
+        } while (in.take(' '));
+    }
+    if (auto end = in.end(); !end) return fail(end);
+    return a;
+}
+
+/// The flags of `names` that `view` has an index for.
+store::flag_set known_flags(std::vector<std::string> const& names, store::mailbox_view const& view)
+{
+    store::flag_set set;
+    for (auto const& n : names) {
+        if (n == "\\Answered") set.set(store::system_flag::answered);
+        if (n == "\\Flagged") set.set(store::system_flag::flagged);
+        if (n == "\\Deleted") set.set(store::system_flag::deleted);
+        if (n == "\\Seen") set.set(store::system_flag::seen);
+        if (n == "\\Draft") set.set(store::system_flag::draft);
+        for (unsigned i = 0; i < view.keywords().size(); ++i)
+            if (base::equal_ignoring_case(view.keywords()[i], n)) set.set(store::first_keyword + i);
+    }
+    return set;
+}
+
+/// .SILENT: the client works the new flags out for itself. Where that gives what is now there, nothing is told; where another session's change came
+/// between, the next announcement tells.
+std::vector<store::uid> as_expected(selected_mailbox const& m, store::flags_changed const& done, store::flag_change const& change)
+{
+    auto const named = known_flags(change.names, *done.after);
+    std::vector<store::uid> out;
+    for (auto const u : done.changed) {
+        auto const before = m.announced->find(u);
+        auto const after = done.after->find(u);
+        if (!before || !after) continue;
+        auto expected = m.announced->at(*before).flags;
+        if (change.how == store::flag_operation::replace) expected = named;
+        if (change.how == store::flag_operation::add) expected.add(named);
+        if (change.how == store::flag_operation::remove) expected.remove(named);
+        if (expected == done.after->at(*after).flags) out.push_back(u);
+    }
+    return out;
+}
+
+void append_fetch_flags(std::string& out, session const& s, std::uint32_t position, store::message_entry const& e, store::mailbox_view const& view, bool by_uid)
+{
+    out += "* ";
+    wire::append_number(out, position + 1);
+    out += " FETCH (";
+    if (by_uid || s.rev2()) {
+        out += "UID ";
+        wire::append_number(out, e.uid);
+        out += ' ';
+    }
+    out += "FLAGS ";
+    append_flags(out, view, e.flags, !s.rev2() && s.selected()->is_recent(e.uid));
+    out += ")\r\n";
+}
+
+/// FETCH FLAGS of every message named, changed or not (RFC 9051 §6.4.6). Answers whether one of them is gone.
+task<result<bool>> tell_flags(session& s, position_ranges const& positions, store::mailbox_view_ptr after, bool by_uid)
+{
+    auto const announced = s.selected()->announced;
+    position_cursor cursor{positions};
+    std::vector<std::uint32_t> slice;
+    bool gone = false;
+    for (cursor.next(slice, 512); !slice.empty(); cursor.next(slice, 512)) {
+        std::string out;
+        auto hint = after->lower_bound(announced->uid_at(slice.front()));
+        for (auto const position : slice) {
+            auto const u = announced->uid_at(position);
+            while (hint < after->size() && after->uid_at(hint) < u) ++hint;
+            if (hint < after->size() && after->uid_at(hint) == u)
+                append_fetch_flags(out, s, position, after->at(hint), *after, by_uid);
+            else
+                gone = true;
+        }
+        auto const sent = co_await s.send(out);
+        if (!sent) co_return fail(sent);
+        co_await base::yield_now{};
+    }
+    co_return gone;
+}
+
+}  // namespace
+
+task<result<reply>> store(invocation& c)
+{
+    auto& s = c.s;
+    auto const args = parse_store(c.in);
+    if (!args) co_return fail(args);
+    auto& m = *s.selected();
+    auto const positions = m.find(args->messages, c.by_uid);
+    if (!positions) co_return fail(positions);
+    if (m.examined) co_return reply::no("[NOPERM] the mailbox is open read-only");
+    if (positions->empty()) co_return reply::ok("no messages changed");
+    auto const keywords_before = m.announced->keywords().size();
+    auto const done = co_await s.account().change_flags(m.info.id, m.uids(*positions), args->change);
+    if (!done) co_return fail(done);
+    if (args->silent) {
+        m.note_known(as_expected(m, *done, args->change), *done->after);
+        co_return reply::ok("STORE completed");
+    }
+    if (done->after->keywords().size() > keywords_before) {
+        std::string lists;
+        append_flag_lists(lists, m, *done->after);
+        auto const told = co_await s.send(lists);
+        if (!told) co_return fail(told);
+    }
+    auto const gone = co_await tell_flags(s, *positions, done->after, c.by_uid);
+    if (!gone) co_return fail(gone);
+    m.note_known(done->changed, *done->after);
+    // RFC 2180 §4.2.1: by number the client means a message that is no more
+    if (*gone && !c.by_uid) co_return reply::no("[EXPUNGEISSUED] some of the messages no longer exist");
+    co_return reply::ok("STORE completed");
+}
+
+}  // namespace mansio::imap::commands

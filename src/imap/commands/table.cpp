@@ -1,0 +1,66 @@
+#include "imap/commands/table.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/bytes.hpp"
+#include "imap/commands/handlers.hpp"
+
+namespace mansio::imap::commands {
+namespace {
+
+constexpr std::array table{
+    //      name            legal when        message numbers      handler
+    command{"APPEND",       when::signed_in,  numbers::may_shift,  &append},
+    command{"AUTHENTICATE", when::greeted,    numbers::untouched,  &authenticate},
+    command{"CAPABILITY",   when::any,        numbers::may_shift,  &capability},
+    command{"CHECK",        when::selected,   numbers::may_shift,  &check},
+    command{"CLOSE",        when::selected,   numbers::untouched,  &close},
+    command{"COPY",         when::selected,   numbers::may_shift,  &copy},
+    command{"CREATE",       when::signed_in,  numbers::may_shift,  &create},
+    command{"DELETE",       when::signed_in,  numbers::may_shift,  &delete_mailbox},
+    command{"ENABLE",       when::signed_in,  numbers::untouched,  &enable},
+    command{"EXAMINE",      when::signed_in,  numbers::untouched,  &examine},
+    command{"EXPUNGE",      when::selected,   numbers::may_shift,  &expunge},
+    command{"FETCH",        when::selected,   numbers::used,       &fetch},
+    command{"ID",           when::any,        numbers::may_shift,  &id},
+    command{"IDLE",         when::signed_in,  numbers::may_shift,  &idle},
+    command{"LIST",         when::signed_in,  numbers::may_shift,  &list},
+    command{"LOGIN",        when::greeted,    numbers::untouched,  &login},
+    command{"LOGOUT",       when::any,        numbers::untouched,  &logout},
+    command{"LSUB",         when::signed_in,  numbers::may_shift,  &lsub},
+    command{"MOVE",         when::selected,   numbers::may_shift,  &move},
+    command{"NAMESPACE",    when::signed_in,  numbers::may_shift,  &name_space},
+    command{"NOOP",         when::any,        numbers::may_shift,  &noop},
+    command{"RENAME",       when::signed_in,  numbers::may_shift,  &rename},
+    command{"SEARCH",       when::selected,   numbers::used,       &search},
+    command{"SELECT",       when::signed_in,  numbers::untouched,  &select},
+    command{"STARTTLS",     when::greeted,    numbers::untouched,  &starttls},
+    command{"STATUS",       when::signed_in,  numbers::may_shift,  &status},
+    command{"STORE",        when::selected,   numbers::used,       &store},
+    command{"SUBSCRIBE",    when::signed_in,  numbers::may_shift,  &subscribe},
+    command{"UID COPY",     when::selected,   numbers::may_shift,  &copy},
+    command{"UID EXPUNGE",  when::selected,   numbers::may_shift,  &uid_expunge},
+    command{"UID FETCH",    when::selected,   numbers::may_shift,  &fetch},
+    command{"UID MOVE",     when::selected,   numbers::may_shift,  &move},
+    command{"UID SEARCH",   when::selected,   numbers::may_shift,  &search},
+    command{"UID STORE",    when::selected,   numbers::may_shift,  &store},
+    command{"UNSELECT",     when::selected,   numbers::untouched,  &unselect},
+    command{"UNSUBSCRIBE",  when::signed_in,  numbers::may_shift,  &unsubscribe},
+};
+static_assert(std::ranges::is_sorted(table, {}, &command::name), "find() is a binary search");
+
+}  // namespace
+
+std::span<command const> all() noexcept { return table; }
+
+command const* find(std::string_view name) noexcept
+{
+    char upper[16];
+    if (name.size() > sizeof upper) return nullptr;
+    std::ranges::transform(name, upper, [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    auto const it = std::ranges::lower_bound(table, std::string_view{upper, name.size()}, {}, &command::name);
+    return it != table.end() && it->name == std::string_view{upper, name.size()} ? &*it : nullptr;
+}
+
+}  // namespace mansio::imap::commands

@@ -1,0 +1,230 @@
+#include "imap/selected.hpp"
+
+#include <algorithm>
+
+#include "imap/session.hpp"
+#include "imap/wire/writer.hpp"
+
+namespace mansio::imap {
+namespace {
+
+constexpr std::size_t piece = 16U * 1024U;  // of announcements, between waits for a slow reader
+
+constexpr struct {
+    store::system_flag flag;
+    std::string_view name;
+} system_names[] = {
+    {store::system_flag::answered, "\\Answered"}, {store::system_flag::flagged, "\\Flagged"}, {store::system_flag::deleted, "\\Deleted"},
+    {store::system_flag::seen, "\\Seen"},         {store::system_flag::draft, "\\Draft"},
+};
+
+void append_word(std::string& out, std::string_view word)
+{
+    if (out.back() != '(') out += ' ';
+    out += word;
+}
+
+}  // namespace
+
+std::uint64_t position_ranges::count() const noexcept
+{
+    std::uint64_t n = 0;
+    for (auto const& [from, to] : ranges) n += to - from;
+    return n;
+}
+
+void position_cursor::next(std::vector<std::uint32_t>& into, std::size_t most)
+{
+    into.clear();
+    while (into.size() < most && range_ < from_.ranges.size()) {
+        auto const [from, to] = from_.ranges[range_];
+        if (from + offset_ >= to) {
+            ++range_;
+            offset_ = 0;
+            continue;
+        }
+        into.push_back(from + offset_++);
+    }
+}
+
+std::uint32_t selected_mailbox::recent_count() const noexcept
+{
+    std::uint32_t n = 0;
+    for (auto const& [from, to] : recent) n += (to == UINT32_MAX ? announced->size() : announced->lower_bound(to + 1)) - announced->lower_bound(from);
+    return n;
+}
+
+bool selected_mailbox::read_only() const noexcept
+{
+    using store::right;
+    return !may(right::insert) && !may(right::expunge) && !may(right::write) && !may(right::delete_message);
+}
+
+result<position_ranges> selected_mailbox::find(wire::sequence_set const& set, bool by_uid) const
+{
+    auto const size = announced->size();
+    // RFC 9051 §9, seq-number: a message number beyond the last is an error; a UID that is none is ignored.
+    if (!by_uid && set.largest_named() > size) return fail(fault::kind::syntax, "there is no message with that number");
+    position_ranges out;
+    if (size == 0) return out;
+    if (!by_uid && !set.saved) {
+        for (auto const& [from, to] : wire::resolve(set, size))
+            if (from <= size) out.ranges.emplace_back(from - 1, std::min(to, size));
+        return out;
+    }
+    for (auto const& [from, to] : set.saved ? saved : wire::resolve(set, announced->uid_at(size - 1))) {
+        auto const first = announced->lower_bound(from);
+        auto const past = to == UINT32_MAX ? size : announced->lower_bound(to + 1);
+        if (first < past) out.ranges.emplace_back(first, past);
+    }
+    return out;
+}
+
+store::uid_set selected_mailbox::uids(position_ranges const& p) const
+{
+    store::uid_set out;
+    // Consecutive positions are one range: no UID between them can name another message of this picture; later ones are larger.
+    for (auto const& [from, to] : p.ranges) out.emplace_back(announced->uid_at(from), announced->uid_at(to - 1));
+    return out;
+}
+
+void selected_mailbox::note_known(std::vector<store::uid> const& changed, store::mailbox_view const& after)
+{
+    for (auto const u : changed)
+        if (auto const at = after.find(u)) known.emplace_back(u, after.at(*at).modseq);
+    std::ranges::sort(known);
+}
+
+void append_flags(std::string& out, store::mailbox_view const& view, store::flag_set const& flags, bool recent)
+{
+    out += '(';
+    for (auto const& s : system_names)
+        if (flags.has(s.flag)) append_word(out, s.name);
+    if (recent) append_word(out, "\\Recent");
+    if (flags.low() >> store::first_keyword != 0 || flags.high()) {
+        auto const& names = view.keywords();
+        for (auto const index : flags.indexes())
+            if (index >= store::first_keyword && index - store::first_keyword < names.size()) append_word(out, names[index - store::first_keyword]);
+    }
+    out += ')';
+}
+
+void append_flag_lists(std::string& out, selected_mailbox const& m, store::mailbox_view const& view)
+{
+    using store::right;
+    out += "* FLAGS (";
+    for (auto const& s : system_names) append_word(out, s.name);
+    for (auto const& k : view.keywords()) append_word(out, k);
+    out += ")\r\n* OK [PERMANENTFLAGS (";
+    for (auto const& s : system_names) {
+        auto const needed = s.flag == store::system_flag::seen ? right::keep_seen : s.flag == store::system_flag::deleted ? right::delete_message : right::write;
+        if (m.may(needed)) append_word(out, s.name);
+    }
+    if (m.may(right::write)) {
+        for (auto const& k : view.keywords()) append_word(out, k);
+        append_word(out, "\\*");
+    }
+    out += ")] Flags that last\r\n";
+}
+
+namespace {
+
+/// EXPUNGE for each message of `old` that `now` has not, first to last: each number counts what was announced gone before it.
+task<result<void>> announce_expunged(session& s, store::mailbox_view_ptr old, store::mailbox_view_ptr now)
+{
+    std::string out;
+    std::uint32_t place = 0;  // in now
+    std::uint32_t gone = 0;
+    for (std::uint32_t p = 0; p < old->size(); ++p) {
+        if (place < now->size() && now->uid_at(place) == old->uid_at(p)) {
+            ++place;
+            continue;
+        }
+        out += "* ";
+        wire::append_number(out, p + 1 - gone++);
+        out += " EXPUNGE\r\n";
+        if (out.size() < piece) continue;
+        auto const sent = co_await s.send(out);
+        if (!sent) co_return fail(sent);
+        out.clear();
+    }
+    co_return co_await s.send(out);
+}
+
+task<result<void>> announce_flags(session& s, store::mailbox_view_ptr old, store::mailbox_view_ptr now)
+{
+    auto& m = *s.selected();
+    std::vector<std::uint32_t> changed;
+    now->changed_since(old->highest_modseq(), [&](std::uint32_t position) {
+        if (now->uid_at(position) < old->uid_next()) changed.push_back(position);
+    });
+    std::string out;
+    for (auto const position : changed) {
+        auto const entry = now->at(position);
+        if (std::ranges::binary_search(m.known, std::pair{entry.uid, entry.modseq})) continue;
+        out += "* ";
+        wire::append_number(out, position + 1);
+        out += " FETCH (";
+        if (s.rev2()) {  // RFC 9051 §7.5.2: the UID comes along
+            out += "UID ";
+            wire::append_number(out, entry.uid);
+            out += ' ';
+        }
+        out += "FLAGS ";
+        append_flags(out, *now, entry.flags, !s.rev2() && m.is_recent(entry.uid));
+        out += ")\r\n";
+        if (out.size() < piece) continue;
+        auto const sent = co_await s.send(out);
+        if (!sent) co_return fail(sent);
+        out.clear();
+    }
+    co_return co_await s.send(out);
+}
+
+task<result<void>> announce_arrivals(session& s, store::mailbox_view_ptr old, store::mailbox_view_ptr now)
+{
+    auto& m = *s.selected();
+    std::string out = "* " + std::to_string(now->size()) + " EXISTS\r\n";
+    if (!s.rev2()) {  // RFC 9051 has neither RECENT nor \Recent
+        auto const first = co_await s.account().claim_recent(m.info.id, !m.examined);
+        auto const from = std::max(first.value_or(now->uid_next()), old->uid_next());
+        if (from < now->uid_next()) {
+            m.recent.emplace_back(from, now->uid_next() - 1);
+            wire::normalize(m.recent);
+        }
+        m.announced = now;
+        out += "* " + std::to_string(m.recent_count()) + " RECENT\r\n";
+    }
+    co_return co_await s.send(out);
+}
+
+}  // namespace
+
+task<result<void>> announce(session& s, store::mailbox_view_ptr now, bool may_expunge)
+{
+    auto& m = *s.selected();
+    auto const old = m.announced;
+    if (now == old || (now->highest_modseq() == old->highest_modseq() && now->size() == old->size() && now->uid_next() == old->uid_next())) co_return result<void>{};
+    auto const remaining = now->lower_bound(old->uid_next());  // of the messages the client counts
+    if (remaining < old->size()) {
+        if (!may_expunge) co_return result<void>{};
+        auto const told = co_await announce_expunged(s, old, now);
+        if (!told) co_return fail(told);
+    }
+    if (now->keywords().size() > old->keywords().size()) {
+        std::string out;
+        append_flag_lists(out, m, *now);
+        auto const told = co_await s.send(out);
+        if (!told) co_return fail(told);
+    }
+    if (now->size() > remaining) {
+        auto const told = co_await announce_arrivals(s, old, now);
+        if (!told) co_return fail(told);
+    }
+    auto const told = co_await announce_flags(s, old, now);
+    m.announced = now;
+    m.known.clear();
+    co_return told;
+}
+
+}  // namespace mansio::imap

@@ -1,0 +1,39 @@
+// What the IMAP server is handed.
+#pragma once
+#include <string>
+
+#include "auth/sign_in.hpp"
+#include "base/clock.hpp"
+#include "base/executor.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "net/tls.hpp"
+#include "store/account.hpp"
+#include "store/spool.hpp"
+
+namespace mansio::imap {
+
+struct options {
+    bool cleartext_sign_in = false;  ///< the demo's --cleartext: a local peer may sign in without TLS
+    std::string hostname = "localhost";
+    std::string version;
+};
+
+/// The parts the server stands on. All outlive it.
+struct services {
+    store::accounts& accounts;
+    auth::sign_in& sign_in;
+    store::spool& spool;
+    net::tls_server_context* tls = nullptr;  ///< nullptr: no STARTTLS, no implicit TLS
+    base::worker_pool* heavy = nullptr;      ///< parses messages over 1 MiB; nullptr: inline
+    base::limits const& limits;
+    base::clock& clock;
+    base::random& random;
+    base::log& log;
+    base::metrics& metrics;
+    imap::options options;
+};
+
+}  // namespace mansio::imap
