@@ -121,7 +121,7 @@ struct relay::impl {
         auto list = std::move(found.records);
         std::erase_if(list, [](net::mx_record const& m) { return m.host.empty(); });
         for (std::size_t i = list.size(); i > 1; --i) std::swap(list[i - 1], list[random.below(i)]);
-        std::stable_sort(list.begin(), list.end(), [](auto const& a, auto const& b) { return a.preference < b.preference; });
+        std::ranges::sort(list, {}, &net::mx_record::preference);  // shuffled before: equal ones stay in random order
         // RFC 5321 §5.1: when we are among them, only those better than us are tried.
         auto const self = std::find_if(list.begin(), list.end(), [&](auto const& m) { return base::equal_ignoring_case(m.host, options.hostname); });
         if (self != list.end()) {
