@@ -49,6 +49,7 @@ private:
             words_.push_back(std::move(t));
         } else if (c == '@') {
             words_.push_back({"@", '@', take_blank(), false});
+            has_at_ = true;
             ++at_;
         } else if (c == ',') {
             finish_item();
@@ -59,8 +60,10 @@ private:
             ++at_;
         } else if (c == ':') colon();
         else if (c == '<') angle();
-        else if (c == '>') ++at_;  // never opened
-        else word();
+        else if (c == '>') {  // never opened
+            blank_ = true;
+            ++at_;
+        } else word();
     }
 
     void word()
@@ -86,8 +89,7 @@ private:
     void colon()
     {
         ++at_;
-        bool const has_at = std::ranges::any_of(words_, [](token const& t) { return t.special == '@'; });
-        if (in_group_ || has_at || words_.empty()) {
+        if (in_group_ || has_at_ || words_.empty()) {
             words_.push_back({":", '\0', take_blank(), false});
             return;
         }
@@ -230,6 +232,7 @@ private:
         comment_.clear();
         pending_ = {};
         angle_done_ = false;
+        has_at_ = false;
         blank_ = false;
     }
     bool take_blank() noexcept { return std::exchange(blank_, false); }
@@ -242,6 +245,7 @@ private:
     std::string comment_;
     address pending_;
     bool angle_done_ = false;
+    bool has_at_ = false;  // among words_
     bool blank_ = false;
     bool in_group_ = false;
     bool stopped_ = false;

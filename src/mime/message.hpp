@@ -45,7 +45,7 @@ struct envelope {
     std::string from, sender, reply_to, to, cc, bcc;  ///< as ready wire text: "NIL" or a parenthesised list (sender, reply_to already defaulted)
     std::string in_reply_to, message_id;
 };
-/// Of several fields of one name the first counts. `degraded` is set when an address list reached its budget.
+/// Several To, Cc or Bcc fields are one list (RFC 5322 §4.5.3), of others the first counts. `degraded` is set when an address list reached its budget.
 [[nodiscard]] envelope read_envelope(header_block const& h, base::limits const& limits, bool* degraded = nullptr);
 [[nodiscard]] std::string envelope_text(envelope const& e);
 

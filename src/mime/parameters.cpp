@@ -98,9 +98,10 @@ std::size_t read_piece(std::string_view s, std::size_t at, std::vector<piece>& o
     auto const written = detail::trim_white(s.substr(begin, at - begin));
     bool const good = written.find_first_of(" \t\r\n()") == std::string_view::npos && split_name(written, p);
     at = detail::skip_cfws(s, at + 1);
-    if (at < s.size() && s[at] == '"') at = detail::read_quoted(s, at, p.value);
-    else at = read_bare(s, at, p.value);
-    if (good && keep) out.push_back(std::move(p));
+    bool const quoted = at < s.size() && s[at] == '"';
+    at = quoted ? detail::read_quoted(s, at, p.value) : read_bare(s, at, p.value);
+    // value = token / quoted-string: a token is not empty.
+    if (good && keep && (quoted || !p.value.empty())) out.push_back(std::move(p));
     return at;
 }
 

@@ -83,16 +83,12 @@ void append_address(std::string& out, address const& a)
     out += ')';
 }
 
-std::string addresses_text(std::string_view body, base::limits const& limits, bool& degraded)
+void append_addresses(std::string& out, std::string_view body, base::budget& most)
 {
-    base::budget most{limits.addresses_per_field};
-    auto const list = parse_address_list(body, most);
-    degraded = degraded || most.left() == 0;
-    if (list.empty()) return "NIL";
-    std::string out{"("};
-    for (auto const& a : list) append_address(out, a);
-    out += ')';
-    return out;
+    for (auto const& a : parse_address_list(body, most)) {
+        if (out.empty()) out += '(';
+        append_address(out, a);
+    }
 }
 
 std::string text_of(std::string_view body)
@@ -120,20 +116,28 @@ std::string imap_nstring(std::string_view s)
 
 envelope read_envelope(header_block const& h, base::limits const& limits, bool* degraded)
 {
-    std::array<std::string_view, fields> found{};
+    std::array<std::string_view, fields> first{};
     std::array<bool, fields> seen{};
-    for (auto const& f : h.fields)
-        for (std::size_t i = 0; i < fields; ++i)
-            if (!seen[i] && f.name.size() == names[i].size() && base::equal_ignoring_case(f.name, names[i])) {
-                found[i] = f.body;  // the first counts
-                seen[i] = true;
-                break;
-            }
-    bool ran_out = false;
-    auto const list = [&](field i) { return seen[i] ? addresses_text(found[i], limits, ran_out) : std::string{"NIL"}; };
+    std::array<std::string, fields> lists;
+    base::budget const each{limits.addresses_per_field};
+    std::array<base::budget, fields> left{each, each, each, each, each, each, each, each, each, each};
+    for (auto const& f : h.fields) {
+        std::size_t i = 0;
+        while (i < fields && (f.name.size() != names[i].size() || !base::equal_ignoring_case(f.name, names[i]))) ++i;
+        if (i == fields) continue;
+        // RFC 5322 §4.5.3: several To (Cc, Bcc) fields are one list; §4.5: what several of the others mean is unspecified, so the first counts.
+        if (seen[i] && i != to && i != cc && i != bcc) continue;
+        if (!seen[i]) first[i] = f.body;
+        seen[i] = true;
+        if (i >= from && i <= bcc) append_addresses(lists[i], f.body, left[i]);
+    }
+    auto const list = [&](field i) {
+        if (degraded != nullptr && left[i].left() == 0) *degraded = true;
+        return lists[i].empty() ? std::string{"NIL"} : std::move(lists[i] += ')');
+    };
     envelope e;
-    e.date = text_of(found[date]);
-    e.subject = text_of(found[subject]);
+    e.date = text_of(first[date]);
+    e.subject = text_of(first[subject]);
     e.from = list(from);
     e.sender = list(sender);
     e.reply_to = list(reply_to);
@@ -142,9 +146,8 @@ envelope read_envelope(header_block const& h, base::limits const& limits, bool* 
     e.to = list(to);
     e.cc = list(cc);
     e.bcc = list(bcc);
-    e.in_reply_to = text_of(found[in_reply_to]);
-    e.message_id = text_of(found[message_id]);
-    if (degraded != nullptr) *degraded = *degraded || ran_out;
+    e.in_reply_to = text_of(first[in_reply_to]);
+    e.message_id = text_of(first[message_id]);
     return e;
 }
 

@@ -126,6 +126,14 @@ std::string cleaned(std::string_view utf8)
     return out;
 }
 
+/// Charsets with a state (shifts, byte order): each word begins anew, so two of them are not one text.
+bool has_state(std::string_view charset) noexcept
+{
+    for (std::string_view const start : {"iso-2022", "hz", "utf-7", "utf-16", "utf-32", "unicode", "cp5022", "csiso2022"})
+        if (base::starts_with_ignoring_case(charset, start)) return true;
+    return false;
+}
+
 bool must_encode(std::string_view word) noexcept { return !detail::is_ascii(word) || word.find("=?") != std::string_view::npos; }
 }  // namespace
 
@@ -156,7 +164,7 @@ std::string decode_encoded_words(std::string_view body)
             append_without_controls(out, to_utf8(plain, {}));
         }
         if (start == std::string_view::npos) break;
-        if (pending && !base::equal_ignoring_case(charset, w.charset)) flush();
+        if (pending && (has_state(charset) || !base::equal_ignoring_case(charset, w.charset))) flush();
         octets += w.encoding == 'q' ? decode_q(w.text) : detail::decode_base64(w.text);
         charset = w.charset;
         pending = true;
