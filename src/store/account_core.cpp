@@ -390,7 +390,7 @@ bool account_core::idle() const
 {
     bool const watched = std::any_of(watchers_.begin(), watchers_.end(), [](auto const& w) { return !w->held.expired(); });
     // A failed commit's numbers must not be forgotten while its fate may still be open.
-    return !writing_ && waiting_.empty() && !watched && uid_floor_.empty() && intents_.empty();
+    return !writing_ && waiting_.empty() && !watched && uid_floor_.empty() && floor_.counter <= head_.counter && intents_.empty();
 }
 
 task<void> account_core::close()

@@ -178,8 +178,6 @@ public:
     [[nodiscard]] std::uint64_t shed();
     /// Nothing loaded is in use: the whole object may go.
     [[nodiscard]] bool idle() const;
-    [[nodiscard]] std::uint64_t last_used() const noexcept { return last_used_; }
-    void used(std::uint64_t stamp) noexcept { last_used_ = stamp; }
 
 private:
     friend class account_batch;
@@ -337,7 +335,6 @@ private:
     std::deque<email_id> record_order_;
     std::uint64_t record_octets_ = 0, index_octets_ = 0;
     std::int64_t counted_octets_ = 0;
-    std::uint64_t last_used_ = 0;
 
     // The background's own notes.
     std::set<mailbox_id> fold_wanted_;

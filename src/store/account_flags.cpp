@@ -121,7 +121,8 @@ task<result<void>> account_core::prepare_flags(account_batch& b, principal const
     if (!named) co_return fail(named);
     auto const mine = permitted(who, *b.find(m), *named);
     // RFC 4314 §4: a STORE fails only when none of its flags may be changed.
-    if (mine.empty() && !named->empty()) co_return no_right();
+    bool const unknown_keyword = named->empty() && !what.names.empty() && !has(held, right::write);
+    if (mine.empty() && (!named->empty() || unknown_keyword)) co_return no_right();
 
     resolved_flags r;
     if (what.how == flag_operation::remove) {

@@ -7,7 +7,7 @@
 namespace mansio::store {
 
 namespace {
-constexpr std::uint64_t shed_every = 64;  ///< calls between two looks at the memory in use
+constexpr int looked_at_most = 16;  ///< accounts asked for memory by one call
 }
 
 accounts::impl::impl(engine& e, std::function<base::executor&(partition_id)> owner, base::limits const& l, base::random& r, base::log& log, base::metrics& m, accounts::options o)
@@ -46,33 +46,40 @@ account_shard& accounts::impl::shard(base::executor& home)
 std::shared_ptr<account_core> accounts::impl::enter(account_shard& s, account_number n)
 {
     if (s.stopping) return nullptr;
-    auto& a = s.accounts[n];
-    if (!a) a = std::make_shared<account_core>(services, s.background, n);
-    a->used(++s.stamp);
+    auto const [it, fresh] = s.accounts.try_emplace(n);
+    auto& slot = it->second;
+    if (fresh) {
+        slot.account = std::make_shared<account_core>(services, s.background, n);
+        s.by_age.push_front(n);
+        slot.age = s.by_age.begin();
+    } else {
+        s.by_age.splice(s.by_age.begin(), s.by_age, slot.age);
+    }
     ++s.calls;
-    if (s.stamp % shed_every == 0) shed(s);
-    return a;
+    return slot.account;
 }
 
 void accounts::impl::leave(account_shard& s)
 {
+    shed(s);
     if (--s.calls == 0) s.quiet.notify_all();
 }
 
-/// Gives memory back, least recently used first, until all accounts together are within the limit again.
 void accounts::impl::shed(account_shard& s)
 {
     auto const limit = static_cast<std::int64_t>(services.options.cache_octets);
-    if (services.cached_octets.load() <= limit) return;
-    std::vector<std::pair<std::uint64_t, account_number>> by_age;
-    for (auto const& [n, a] : s.accounts) by_age.emplace_back(a->last_used(), n);
-    std::sort(by_age.begin(), by_age.end());
-    for (auto const& [stamp, n] : by_age) {
-        if (services.cached_octets.load() <= limit) return;
+    for (int i = 0; i < looked_at_most && services.cached_octets.load() > limit && !s.by_age.empty(); ++i) {
+        auto const n = s.by_age.back();
         auto const it = s.accounts.find(n);
-        static_cast<void>(it->second->shed());
+        auto& account = it->second.account;
+        static_cast<void>(account->shed());
         // One reference is the table's: nobody is inside.
-        if (it->second.use_count() == 1 && it->second->idle()) s.accounts.erase(it);
+        if (account.use_count() == 1 && account->idle()) {
+            s.by_age.pop_back();
+            s.accounts.erase(it);
+        } else {
+            s.by_age.splice(s.by_age.begin(), s.by_age, it->second.age);  // in use: its turn comes again
+        }
     }
 }
 
@@ -113,9 +120,10 @@ task<void> stop_shard(account_shard& s)
     co_await base::hop_to{s.home};
     s.stopping = true;
     while (s.calls != 0) co_await s.quiet.wait();
-    for (auto& [n, a] : s.accounts) co_await a->close();
+    for (auto& [n, slot] : s.accounts) co_await slot.account->close();
     co_await s.background.join();
     s.accounts.clear();
+    s.by_age.clear();
     co_await base::hop_to{home};
 }
 }  // namespace

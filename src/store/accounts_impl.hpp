@@ -1,6 +1,7 @@
 // Inside of store::accounts: the table of each owner, and the way of a call there and back.
 #pragma once
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,8 +18,12 @@ namespace mansio::store {
 struct account_shard {
     base::executor& home;
     base::task_group background;
-    std::unordered_map<account_number, std::shared_ptr<account_core>> accounts;
-    std::uint64_t stamp = 0;
+    struct slot {
+        std::shared_ptr<account_core> account;
+        std::list<account_number>::iterator age;
+    };
+    std::unordered_map<account_number, slot> accounts;
+    std::list<account_number> by_age;  ///< the last used first
     std::size_t calls = 0;
     base::signal quiet;
     bool stopping = false;
@@ -32,6 +37,7 @@ struct accounts::impl {
     /// The account, for one call; null when the service has stopped. Pairs with leave().
     [[nodiscard]] std::shared_ptr<account_core> enter(account_shard& s, account_number n);
     void leave(account_shard& s);
+    /// Gives memory back, least recently used first, when all accounts together take too much.
     void shed(account_shard& s);
 
     std::function<base::executor&(partition_id)> owner_of;

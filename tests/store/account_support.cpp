@@ -35,6 +35,8 @@ void world::start()
 world::~world()
 {
     faults = {};
+    record = false;
+    for (auto& d : dead) loop.run(d.second->stop());
     if (service) loop.run(service->stop());
 }
 
@@ -47,12 +49,8 @@ void world::restart()
 
 void world::crash()
 {
-    // Whatever runs is let end first: only memory is lost, as rows tell.
     loop.run_ready();
-    auto const rows = options.fold_rows;
-    loop.run(service->stop());
-    options.fold_rows = rows;
-    service.reset();
+    dead.emplace_back(std::move(metrics), std::move(service));
     start();
 }
 

@@ -28,13 +28,14 @@ struct world {
     accounts::options options;
     std::unique_ptr<base::metrics> metrics;
     std::unique_ptr<accounts> service;
+    std::vector<std::pair<std::unique_ptr<base::metrics>, std::unique_ptr<accounts>>> dead;  ///< crashed, kept only so that their frames end
 
     explicit world(std::uint64_t seed = 1);
     ~world();
     world(world const&) = delete;
     world& operator=(world const&) = delete;
     void restart();   ///< stop, and start again over the same rows
-    void crash();     ///< start again without a fold: what was not committed is gone
+    void crash();     ///< start again without stopping: only rows and pages count
 
     template <class T> T run(task<T> t) { return loop.run(std::move(t)); }
     [[nodiscard]] account_ref open(account_number n = anna);            ///< its owner
