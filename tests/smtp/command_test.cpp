@@ -52,6 +52,7 @@ TEST(command, mail)
         {"FROM:<-froot>", "501 5.1.7"},
         {"FROM:<@localhost>", "501 5.5.4"},
         {"FROM:<@a.example,@b.example:c@d.example>", "<c@d.example>"},
+        {"FROM:<@a.example:>", "501 5.5.4"},
         {"FROM:<\"a b\"@d.example>", "<\"a b\"@d.example>"},
         {"FROM:<\"a>b\"@d.example>", "<\"a>b\"@d.example>"},
         {"FROM:<\"a\\\"b\"@d.example>", "<\"a\\\"b\"@d.example>"},

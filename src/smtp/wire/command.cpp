@@ -75,6 +75,7 @@ std::optional<split_path> split(std::string_view args, std::string_view keyword)
         auto const colon = out.inside.find(':');
         if (colon == std::string_view::npos) return std::nullopt;
         out.inside.remove_prefix(colon + 1);
+        if (out.inside.empty()) return std::nullopt;  // a route to nobody is not the null path
     }
     return out;
 }
