@@ -76,6 +76,21 @@ std::string unescaped(std::string_view text)
     return out;
 }
 
+/// {+octets+} becomes a literal nobody waits for: "{6+}" CRLF octets.
+std::string with_literals(std::string const& text)
+{
+    std::string out;
+    std::size_t at = 0;
+    for (auto open = text.find("{+"); open != std::string::npos; open = text.find("{+", at)) {
+        auto const end = text.find("+}", open);
+        if (end == std::string::npos) break;
+        auto const octets = unescaped(std::string_view{text}.substr(open + 2, end - open - 2));
+        out += unescaped(std::string_view{text}.substr(at, open - at)) + "{" + std::to_string(octets.size()) + "+}\r\n" + octets;
+        at = end + 2;
+    }
+    return out + unescaped(std::string_view{text}.substr(at));
+}
+
 std::optional<step> parse_step(std::string_view line)
 {
     auto const first = line.find_first_not_of(' ');
@@ -113,7 +128,7 @@ std::string runner::perform(step const& s)
     if (s.who == "wait" || s.who == "set") return directive(s);
     auto& c = named(s.who);
     if (s.what == "->") return send(c, substituted(s.text) + "\r\n");
-    if (s.what == "=>") return send(c, unescaped(substituted(s.text)));
+    if (s.what == "=>") return send(c, with_literals(substituted(s.text)));
     if (s.what == "<-" || s.what == "<~") return expect_line(c, s);
     if (s.what == "<*") return expect_until(c, s);
     if (s.what == "<|") return expect_closed(c);

@@ -1,0 +1,92 @@
+// links: imap mime base
+// The grammar of IMAP commands: whatever the octets, what it reads it reads alike twice, and names and strings survive the way out and back.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "imap/commands/fetch_items.hpp"
+#include "imap/commands/search_program.hpp"
+#include "imap/names.hpp"
+#include "imap/wire/scanner.hpp"
+#include "imap/wire/sequence_set.hpp"
+#include "imap/wire/utf7.hpp"
+#include "imap/wire/writer.hpp"
+
+using namespace mansio;
+using namespace mansio::imap;
+
+namespace {
+
+void must(bool b)
+{
+    if (!b) std::abort();
+}
+
+void strings(std::string_view octets)
+{
+    wire::scanner in{octets};
+    auto const read = in.astring();
+    if (read) {
+        std::string out;
+        wire::append_astring(out, *read, true);
+        wire::scanner again{out};
+        must(again.astring() == *read && again.at_end());
+    }
+    if (auto const utf8 = wire::from_utf7(octets)) {
+        must(base::is_utf8(*utf8));
+        must(wire::to_utf7(*utf8) == octets);  // one spelling each (trust.md I7)
+    }
+    if (base::is_utf8(octets) && !octets.contains('\0')) {
+        auto const back = wire::from_utf7(wire::to_utf7(octets));
+        // Controls have a spelling that is refused on the way in.
+        must(!back || *back == octets);
+    }
+}
+
+void sets(std::string_view octets)
+{
+    wire::scanner in{octets};
+    auto const set = wire::parse_sequence_set(in);
+    if (!set || set->saved) return;
+    auto const ranges = wire::resolve(*set, 1000);
+    for (std::size_t i = 1; i < ranges.size(); ++i) must(ranges[i - 1].second + 1 < ranges[i].first);
+    std::string out;
+    wire::append_ranges(out, ranges);
+    wire::scanner again{out};
+    auto const once_more = wire::parse_sequence_set(again);
+    must(once_more.has_value() && wire::resolve(*once_more, 1000) == ranges);
+}
+
+void commands_of(std::string_view octets)
+{
+    wire::scanner fetch{octets};
+    static_cast<void>(commands::parse_fetch_items(fetch));
+    wire::scanner search{octets};
+    auto const program = commands::search_program::parse(search, 256);
+    if (program) {
+        std::vector<commands::search_program::truth> known(program->keys().size(), commands::search_program::truth::unknown);
+        must(program->evaluate(known) == commands::search_program::truth::unknown);
+    }
+    wire::scanner rest{octets};
+    static_cast<void>(rest.tag());
+    static_cast<void>(rest.take(' '));
+    static_cast<void>(rest.flag_list());
+    wire::scanner date{octets};
+    static_cast<void>(date.date_time());
+    auto const cut = octets.find('\n');
+    if (cut != std::string_view::npos) static_cast<void>(matches(octets.substr(0, std::min<std::size_t>(cut, 200)), octets.substr(cut + 1).substr(0, 200)));
+    if (auto const head = wire::literal_at_end(octets)) must(head->length <= octets.size());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size)
+{
+    std::string_view const octets{reinterpret_cast<char const*>(data), size};
+    strings(octets);
+    sets(octets);
+    commands_of(octets);
+    return 0;
+}
