@@ -2,28 +2,6 @@
 
 namespace mansio::app {
 
-task<result<void>> pipeline_mailboxes::commit(accept::local_message m)
-{
-    deliver::delivery d;
-    d.id = std::move(m.id);
-    d.account = m.account;
-    d.address = std::move(m.address);
-    d.detail = std::move(m.detail);
-    d.sender = std::move(m.sender);
-    d.trace = std::move(m.trace);
-    d.blob = std::move(m.blob);
-    d.stored = m.stored;
-    d.summary = std::move(m.summary);
-    return delivery_.deliver(std::move(d));
-}
-
-task<result<store::quota>> pipeline_mailboxes::quota(store::account_number n)
-{
-    auto const ref = accounts_.open(n, store::principal::server("accept"));
-    auto q = co_await ref.get_quota();
-    co_return q;
-}
-
 task<result<std::vector<queue::recipient>>> route_address(auth::directory& people, std::string address)
 {
     auto const parsed = mime::parse_mailbox(address, true);

@@ -23,7 +23,10 @@ task<http::response> metrics_page(base::metrics& m)
 void server_process::impl::build_faces()
 {
     bool const clear = settings.cleartext_sign_in;
-    smtp = std::make_unique<smtp::server::server>(smtp::server::services{*pipeline, *sign_in, *directory, tls_mx.get(), tls_people.get(), settings.limits, clock, random, log, metrics, {settings.hostname, clear}});
+    smtp::server_options so;
+    so.hostname = settings.hostname;
+    so.cleartext_sign_in = clear;
+    smtp = std::make_unique<smtp::server>(smtp::services{*pipeline, *sign_in, settings.limits, random, log, metrics}, std::move(so));
     imap = std::make_unique<imap::server>(imap::services{*accounts, *sign_in, *spool, tls_people.get(), &pool, settings.limits, clock, random, log, metrics, {clear, settings.hostname, version_text}});
     pop3 = std::make_unique<pop3::server>(pop3::services{*accounts, *sign_in, tls_people.get(), settings.limits, clock, random, log, metrics, {clear, settings.hostname}});
     admin_http = std::make_unique<http::server>(settings.limits, log, metrics, "admin");
@@ -56,7 +59,7 @@ result<void> server_process::impl::listen(std::string const& face, std::vector<s
 result<void> server_process::impl::listen_all()
 {
     using accept::door;
-    auto const smtp_door = [this](door d, bool tls_first) { return [this, d, tls_first](net::shard& here, net::accepted a) { smtp->serve(here, std::move(a), d, tls_first); }; };
+    auto const smtp_door = [this](door d, bool tls_first) { return [this, d, tls_first](net::shard& here, net::accepted a) { smtp->serve(here, std::move(a), {d, tls_first, d == door::mx ? tls_mx.get() : tls_people.get()}); }; };
     auto const imap_door = [this](bool tls_first) { return [this, tls_first](net::shard& here, net::accepted a) { imap->serve(here, std::move(a), tls_first); }; };
     auto const pop3_door = [this](bool tls_first) { return [this, tls_first](net::shard& here, net::accepted a) { pop3->serve(here, std::move(a), tls_first); }; };
     struct row {

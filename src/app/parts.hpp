@@ -20,6 +20,7 @@
 #include "pop3/server.hpp"
 #include "queue/queue.hpp"
 #include "smtp/client/relay.hpp"
+#include "smtp/server/adaptors.hpp"
 #include "smtp/server/server.hpp"
 #include "store/account.hpp"
 #include "store/engines.hpp"
@@ -56,11 +57,11 @@ struct server_process::impl {
     std::unique_ptr<local_transport> to_accounts;
     std::unique_ptr<smtp::client::relay> to_others;
     std::unique_ptr<queue::mail_queue> mail;
-    std::unique_ptr<pipeline_mailboxes> mailboxes;
-    std::unique_ptr<pipeline_envelopes> envelopes;
+    std::unique_ptr<smtp::local_mailboxes> mailboxes;
+    std::unique_ptr<smtp::queued_envelopes> envelopes;
     std::unique_ptr<accept::pipeline> pipeline;
 
-    std::unique_ptr<smtp::server::server> smtp;
+    std::unique_ptr<smtp::server> smtp;
     std::unique_ptr<imap::server> imap;
     std::unique_ptr<pop3::server> pop3;
     std::unique_ptr<http::server> admin_http, metrics_http;

@@ -108,8 +108,8 @@ void server_process::impl::build_mail()
     to_others = std::make_unique<smtp::client::relay>(*dns, *gate, *dialer, *tls_out, settings.limits, random, log, metrics, std::move(ro));
     queue::transports t{to_accounts.get(), to_others.get(), [this](std::string address) { return route_address(*directory, std::move(address)); }};
     mail = std::make_unique<queue::mail_queue>(*engine, owner, std::move(t), settings.limits, random, log, metrics, queue::mail_queue::options{settings.hostname, "postmaster@" + settings.hostname});
-    mailboxes = std::make_unique<pipeline_mailboxes>(*delivery, *accounts);
-    envelopes = std::make_unique<pipeline_envelopes>(*mail);
+    mailboxes = std::make_unique<smtp::local_mailboxes>(*delivery, *accounts);
+    envelopes = std::make_unique<smtp::queued_envelopes>(*mail);
     accept::parts p{*directory, *engine, *spool, *mailboxes, *envelopes, pool, in_flight, settings.limits, clock, random, log, metrics};
     accept::options ao;
     ao.hostname = settings.hostname;
