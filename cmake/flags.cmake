@@ -14,7 +14,10 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
     -O2 -g1 -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS
     -fstack-protector-strong -fstack-clash-protection -fcf-protection -ftrivial-auto-var-init=zero)
   target_link_options(mansio_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
-  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  # The same -fPIE for libraries and programs: CMake's own property would give -fPIC to the ones and -fPIE to the others, and
+  # they could not share a precompiled header.
+  target_compile_options(mansio_flags INTERFACE -fPIE)
+  set(CMAKE_CXX_FLAGS_RELEASE "-DNDEBUG")  # not CMake's -O3
 else()
   target_compile_options(mansio_flags INTERFACE -D_GLIBCXX_ASSERTIONS -g1)
 endif()
