@@ -40,7 +40,8 @@ struct config {
     bool cleartext_sign_in = false;
     bool per_address_limits = true;
     std::string relay_route;              ///< "HOST:PORT": everything relayed goes there
-    bool break_sync_on_purpose = false;   ///< `serve --break-sync-on-purpose`: the soak's own negative test
+    bool break_sync_on_purpose = false;   ///< the soak's own negative test
+    bool die_in_sync = false;             ///< SIGUSR2: dies between the next write and its sync, for the soak
 };
 
 /// One key as people see it.

@@ -116,6 +116,7 @@ config make_config(cli::demo_options const& o, std::string const& data)
     c.relay_route = o.route;
     c.egress_allow = o.allow_targets;
     c.break_sync_on_purpose = o.break_sync_on_purpose;
+    c.die_in_sync = o.die_in_sync;
     return c;
 }
 

@@ -26,7 +26,6 @@ int serve(cli::serve_options const& o)
     auto const problems = check_config(*c);
     for (auto const& p : problems) fmt::print(stderr, "mansio: {}\n", p);
     if (!problems.empty()) return cli::refused;
-    c->break_sync_on_purpose = o.break_sync_on_purpose;
     auto const log = base::make_log(log_format_of(*c), log_level_of(*c), c->log_file);
     auto server = server_process::make(std::move(*c), *log);
     if (!server) return say(server.error().say);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "app/blocking.hpp"
+#include "app/crash_hook.hpp"
 #include "app/parts.hpp"
 
 namespace mansio::app {
@@ -40,6 +41,7 @@ result<void> server_process::impl::open_store()
     o.directory = data.store();
     o.memory_octets = settings.memory / 2;
     o.break_sync_on_purpose = settings.break_sync_on_purpose;
+    if (settings.die_in_sync) o.before_sync = die_when_told();
     auto opened = store::open_rocks_engine(o, clock, random, log, metrics);
     if (!opened) return fail(opened);
     engine = std::move(*opened);

@@ -184,6 +184,7 @@ void add_demo(CLI::App& root, local_commands const& local, int& code)
     demo->add_option("--allow-target", options->allow_targets, "network that may be connected to though it is not global: 127.0.0.0/8");
     demo->add_flag("--json", options->json, "print one line of JSON when ready");
     demo->add_flag("--break-sync-on-purpose", options->break_sync_on_purpose, "acknowledge before syncing: for the test that must catch it")->group("");
+    demo->add_flag("--die-in-sync", options->die_in_sync, "on SIGUSR2 die between the next write and its sync: for tests of crashes")->group("");
     demo->callback([&local, &code, options] { code = local.demo(*options); });
 }
 
@@ -192,7 +193,6 @@ void add_local_commands(CLI::App& root, local_commands const& local, int& code)
     auto serve = std::make_shared<serve_options>();
     auto* s = root.add_subcommand("serve", "the server");
     s->add_option("--config", serve->config_file, "configuration file (default: /etc/mansio/mansio.toml)");
-    s->add_flag("--break-sync-on-purpose", serve->break_sync_on_purpose, "acknowledge before syncing: for the test that must catch it")->group("");
     s->callback([&local, &code, serve] { code = local.serve(*serve); });
 
     auto verify = std::make_shared<verify_options>();

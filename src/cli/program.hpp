@@ -13,7 +13,6 @@ enum exit_code : int { done = 0, refused = 1, usage = 2, unreachable = 3 };
 
 struct serve_options {
     std::string config_file;
-    bool break_sync_on_purpose = false;
 };
 /// docs/architecture.md, "demo": the contract for outside tools.
 struct demo_options {
@@ -28,6 +27,7 @@ struct demo_options {
     std::vector<std::string> allow_targets;
     bool json = false;
     bool break_sync_on_purpose = false;
+    bool die_in_sync = false;
 };
 struct verify_options {
     std::string data;

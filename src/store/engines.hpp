@@ -23,6 +23,7 @@ struct rocks_options {
     std::uint64_t reserve_octets = 0;           ///< with less than this free, new messages are refused (D8), so that what frees space still can; 0: twice the memtables
     std::size_t commits_waiting = 10'000;       ///< more are refused with over_limit ("store_commits_waiting")
     std::shared_ptr<rocksdb::FileSystem> file_system;  ///< tests only: nullptr is the machine's
+    std::function<void()> before_sync;          ///< tests of crashes: called between the write and the sync of each group of commits (and before every other sync)
     bool break_sync_on_purpose = false;         ///< the soak's own test: acknowledges without syncing and must be caught; compiled in, reachable only through rocks_options
 };
 /// Opens, or makes, the embedded store: RocksDB, one database a server, and a committer that merges what waits into one synced write.

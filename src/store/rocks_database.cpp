@@ -105,6 +105,7 @@ rocks_database::rocks_database(rocks_options const& o, base::log& log, base::met
       fs_(make_counting_file_system(o.file_system ? o.file_system : rocksdb::FileSystem::Default(), syncs_)),
       env_(rocksdb::NewCompositeEnv(fs_))
 {
+    syncs_.before = o.before_sync;
     while (directory_.size() > 1 && directory_.ends_with('/')) directory_.pop_back();
 }
 

@@ -37,11 +37,10 @@ class Server:
         self.start()
 
     def start(self):
-        words = [BINARY, "demo", "--json", "--port-base", "0", "--cleartext", "--folders", "none", "--users", "6", "--data", str(self.dir / "data")]
+        words = [BINARY, "demo", "--json", "--port-base", "0", "--cleartext", "--folders", "none", "--users", "6", "--die-in-sync", "--data", str(self.dir / "data")]
         if self.broken:
             words.append("--break-sync-on-purpose")
-        env = {**os.environ, "MANSIO_DIE_IN_SYNC": "1"}
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env)
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         self.ready = json.loads(line or '{"ready":false,"error":"it ended"}')
         if not self.ready["ready"]:
