@@ -176,10 +176,7 @@ std::optional<cidr> cidr::parse(std::string_view text)
     return cidr{*address, *bits};
 }
 
-bool cidr::contains(ip_address const& a) const noexcept
-{
-    return a.is_v4() == network.is_v4() && same_bits(a.octets().data(), network.octets().data(), bits);
-}
+bool cidr::contains(ip_address const& a) const noexcept { return a.is_v4() == network.is_v4() && same_bits(a.octets().data(), network.octets().data(), bits); }
 
 bool egress_gate::permits(ip_address const& a) const noexcept
 {

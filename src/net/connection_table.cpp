@@ -68,12 +68,13 @@ struct connection_table::impl : std::enable_shared_from_this<connection_table::i
     };
 
     impl(base::limits const& l, base::clock& c, base::metrics& m)
-        : limits(l), clock(c), open_gauge(m.get_gauge("mansio_connections", "Open connections.")),
+        : limits(l),
+          clock(c),
+          open_gauge(m.get_gauge("mansio_connections", "Open connections.")),
           waiting_gauge(m.get_gauge("mansio_connections_before_login", "Open connections not signed in.")),
           refused(m.get_counter("mansio_connections_refused_total", "Connections refused by a limit.")),
           evicted(m.get_counter("mansio_connections_evicted_total", "Connections not signed in that had to make room."))
-    {
-    }
+    {}
 
     void leave(line::iterator place)
     {

@@ -112,7 +112,8 @@ result<void> write_file(std::string const& path, std::string_view octets, mode_t
         if (n <= 0) return fail(fault::kind::broken, "cannot write a certificate", path + ": " + error_text(errno));
         octets.remove_prefix(static_cast<std::size_t>(n));
     }
-    if (::fsync(fd.get()) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) return fail(fault::kind::broken, "cannot write a certificate", path + ": " + error_text(errno));
+    if (::fsync(fd.get()) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0)
+        return fail(fault::kind::broken, "cannot write a certificate", path + ": " + error_text(errno));
     return {};
 }
 
@@ -140,7 +141,8 @@ result<void> make_demo_certificates(std::string const& directory, std::vector<st
     add_extension(cert.get(), ca.get(), NID_authority_key_identifier, "keyid:always");
     add_extension(cert.get(), ca.get(), NID_subject_alt_name, names);
     MANSIO_ASSERT(X509_sign(ca.get(), ca_key.get(), EVP_sha256()) > 0 && X509_sign(cert.get(), ca_key.get(), EVP_sha256()) > 0);
-    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail(fault::kind::broken, "cannot write a certificate", directory + ": " + error_text(errno));
+    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+        return fail(fault::kind::broken, "cannot write a certificate", directory + ": " + error_text(errno));
     auto written = write_file(directory + "/key.pem", to_pem(key.get()), 0600);
     if (written) written = write_file(directory + "/cert.pem", to_pem(cert.get()), 0644);
     if (written) written = write_file(directory + "/ca.pem", to_pem(ca.get()), 0644);

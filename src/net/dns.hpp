@@ -64,9 +64,9 @@ template <class Record> [[nodiscard]] dns_answer<Record> dns_without(dns_status 
 }
 
 struct resolver_options {
-    std::vector<endpoint> forwarders;      ///< empty: full recursion from the root
-    std::string trust_anchor_file;         ///< empty: Debian's dns-root-data; "none": no validation
-    std::vector<std::string> stub_zones;   ///< "zone@address:port", asked there directly (tests, split views); validated when an extra anchor covers it
+    std::vector<endpoint> forwarders;  ///< empty: full recursion from the root
+    std::string trust_anchor_file;  ///< empty: Debian's dns-root-data; "none": no validation
+    std::vector<std::string> stub_zones;  ///< "zone@address:port", asked there directly (tests, split views); validated when an extra anchor covers it
     std::vector<std::string> extra_trust_anchors;  ///< DS or DNSKEY records as text
 };
 /// Errors: refused with a sentence for the operator.

@@ -106,8 +106,11 @@ struct question {
 class engine {
 public:
     explicit engine(base::limits const& l, base::metrics& m)
-        : wait_(base::limits::seconds(l.dns_wait)), asked_(m.get_counter("mansio_dns_questions_total", "Questions to the DNS.")),
-          failures_(m.get_counter("mansio_dns_failures_total", "Questions to the DNS that failed.")), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), context_(ub_ctx_create())
+        : wait_(base::limits::seconds(l.dns_wait)),
+          asked_(m.get_counter("mansio_dns_questions_total", "Questions to the DNS.")),
+          failures_(m.get_counter("mansio_dns_failures_total", "Questions to the DNS that failed.")),
+          wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+          context_(ub_ctx_create())
     {
         MANSIO_ASSERT(context_ != nullptr && wake_);
     }
@@ -268,7 +271,8 @@ result<void> engine::set_anchors(resolver_options const& o)
     if (root) {
         auto const file = o.trust_anchor_file.empty() ? std::string{debian_anchor} : o.trust_anchor_file;
         if (::access(file.c_str(), R_OK) != 0)
-            return fail(fault::kind::refused, "cannot read the DNSSEC trust anchor " + file + ": install dns-root-data, name another file, or say \"none\" to do without validation");
+            return fail(fault::kind::refused,
+                        "cannot read the DNSSEC trust anchor " + file + ": install dns-root-data, name another file, or say \"none\" to do without validation");
         if (ub_ctx_add_ta_file(context_, file.c_str()) != 0) return fail(fault::kind::refused, "the resolver does not take the trust anchor " + file);
     }
     for (auto const& anchor : o.extra_trust_anchors)
@@ -290,7 +294,8 @@ result<void> engine::set_servers(resolver_options const& o)
         auto const server = at == std::string::npos ? std::nullopt : endpoint::parse(text.substr(at + 1));
         if (!zone || !server) return fail(fault::kind::refused, "\"" + text + "\" is not a stub zone: write zone@address:port");
         loopback = loopback || server->address.is_loopback();
-        if (ub_ctx_set_stub(context_, (*zone + ".").c_str(), at_form(*server).c_str(), 0) != 0) return fail(fault::kind::refused, "the resolver does not take the stub zone " + text);
+        if (ub_ctx_set_stub(context_, (*zone + ".").c_str(), at_form(*server).c_str(), 0) != 0)
+            return fail(fault::kind::refused, "the resolver does not take the stub zone " + text);
         auto const covered = std::ranges::any_of(o.extra_trust_anchors, [&](std::string const& anchor) {
             auto const owner = askable_name(anchor.substr(0, anchor.find_first_of(" \t")));
             return owner && (*zone == *owner || zone->ends_with("." + *owner));
@@ -318,7 +323,9 @@ result<void> engine::unlock_local_zones(resolver_options const& o)
     }
     for (auto const& zone : zones)
         if (auto const error = ub_ctx_zone_remove(context_, zone.c_str()); error != 0)
-            return fail(fault::kind::refused, "the resolver does not start: " + std::string{ub_strerror(error)} + "; check its trust anchors, forwarders and stub zones", "zone " + zone);
+            return fail(fault::kind::refused,
+                        "the resolver does not start: " + std::string{ub_strerror(error)} + "; check its trust anchors, forwarders and stub zones",
+                        "zone " + zone);
     return {};
 }
 
@@ -328,11 +335,11 @@ result<void> engine::configure(resolver_options const& o)
     MANSIO_ASSERT(ub_ctx_async(context_, 1) == 0);
     // A mail server asks much at once: ports and questions beyond the library's small defaults, caches that stay small.
     constexpr std::array<std::array<char const*, 2>, 6> settings{{{"outgoing-range:", "2048"},
-                                                                   {"num-queries-per-thread:", "2048"},
-                                                                   {"outgoing-num-tcp:", "64"},
-                                                                   {"msg-cache-size:", "8m"},
-                                                                   {"rrset-cache-size:", "16m"},
-                                                                   {"edns-buffer-size:", "1232"}}};
+                                                                  {"num-queries-per-thread:", "2048"},
+                                                                  {"outgoing-num-tcp:", "64"},
+                                                                  {"msg-cache-size:", "8m"},
+                                                                  {"rrset-cache-size:", "16m"},
+                                                                  {"edns-buffer-size:", "1232"}}};
     for (auto const& [option, value] : settings)
         if (auto const r = set(option, value, option); !r) return r;
     if (auto const r = set_anchors(o); !r) return r;
@@ -342,7 +349,9 @@ result<void> engine::configure(resolver_options const& o)
     ub_result* r = nullptr;
     auto const error = ub_resolve(context_, "localhost.", type_a, class_in, &r);
     ub_resolve_free(r);
-    if (error != 0) return fail(fault::kind::refused, std::string{"the resolver does not start: "} + ub_strerror(error) + "; check its trust anchors, forwarders and stub zones");
+    if (error != 0)
+        return fail(fault::kind::refused,
+                    std::string{"the resolver does not start: "} + ub_strerror(error) + "; check its trust anchors, forwarders and stub zones");
     return {};
 }
 
@@ -432,7 +441,8 @@ public:
     task<dns_answer<ip_address>> addresses(std::string name) override { return both(engine_, std::move(name)); }
 
 private:
-    template <class Record> static task<dns_answer<Record>> one(std::shared_ptr<engine> e, std::string name, int type, std::optional<Record> (*read)(std::string_view))
+    template <class Record> static task<dns_answer<Record>> one(std::shared_ptr<engine> e, std::string name, int type,
+                                                                std::optional<Record> (*read)(std::string_view))
     {
         auto const askable = askable_name(name);
         if (!askable) co_return not_a_name<Record>();

@@ -12,10 +12,7 @@ constexpr std::size_t longest_label = 63;
 
 unsigned octet(std::string_view s, std::size_t at) { return static_cast<unsigned char>(s[at]); }
 
-bool is_host_octet(char c) noexcept
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
+bool is_host_octet(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; }
 
 /// Moves past a name without reading it; a pointer ends it. False: malformed.
 bool skip_name(std::string_view packet, std::size_t& at)

@@ -55,7 +55,13 @@ void receive(face& here, unique_fd fd, endpoint peer, bool local, std::unique_pt
 
 class acceptor final : public fd_sink, public std::enable_shared_from_this<acceptor> {
 public:
-    acceptor(loop& home, unique_fd fd, std::shared_ptr<shared_face> all, bool deals) : home_(home), fd_(std::move(fd)), all_(std::move(all)), deals_(deals), spare_(open_spare()) {}
+    acceptor(loop& home, unique_fd fd, std::shared_ptr<shared_face> all, bool deals)
+        : home_(home),
+          fd_(std::move(fd)),
+          all_(std::move(all)),
+          deals_(deals),
+          spare_(open_spare())
+    {}
     ~acceptor() override = default;
     acceptor(acceptor const&) = delete;
     acceptor& operator=(acceptor const&) = delete;
@@ -238,8 +244,11 @@ bool remove_stale_socket(listen_options const& o)
 result<unique_fd> listen_unix(listen_options const& o)
 {
     auto const address = to_sockaddr(o.unix_path);
-    if (address.length == 0) return fail(fault::kind::refused, "cannot listen on " + o.unix_path + ": a unix socket's path has at most 107 octets: choose a shorter one");
-    if (!remove_stale_socket(o)) return fail(fault::kind::refused, "cannot listen on " + o.unix_path + ": another program uses it, or it is not a socket: stop that program or choose another path");
+    if (address.length == 0)
+        return fail(fault::kind::refused, "cannot listen on " + o.unix_path + ": a unix socket's path has at most 107 octets: choose a shorter one");
+    if (!remove_stale_socket(o))
+        return fail(fault::kind::refused,
+                    "cannot listen on " + o.unix_path + ": another program uses it, or it is not a socket: stop that program or choose another path");
     unique_fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     if (!fd) return std::unexpected(sentence(o, "socket", errno));
     // Before bind(): Linux makes the file with the socket's own mode, so that it is never open to more than it should be.

@@ -34,11 +34,14 @@ constexpr std::chrono::hours longest_timer{24 * 365};
 class loop_impl final : public loop {
 public:
     loop_impl(unsigned index, base::clock& clock, base::log& log, base::metrics& metrics)
-        : index_(index), clock_(clock), log_(log), timer_(io_.get_executor()),
+        : index_(index),
+          clock_(clock),
+          log_(log),
+          timer_(io_.get_executor()),
           lag_(metrics.get_histogram("mansio_shard_lag_seconds", "How late a shard runs its timers.", {}, fmt::format("shard=\"{}\"", index))),
-          slow_slices_(metrics.get_counter("mansio_slow_slices_total", "Pieces of work that kept a shard for more than 20 ms.", fmt::format("shard=\"{}\"", index)))
-    {
-    }
+          slow_slices_(
+              metrics.get_counter("mansio_slow_slices_total", "Pieces of work that kept a shard for more than 20 ms.", fmt::format("shard=\"{}\"", index)))
+    {}
 
     ~loop_impl() override
     {
@@ -58,7 +61,10 @@ public:
     {
         return dial(*this, to, gate, deadline);
     }
-    [[nodiscard]] task<result<std::unique_ptr<stream>>> connect_unix(std::string path, monotonic_time deadline) override { return dial_unix(*this, std::move(path), deadline); }
+    [[nodiscard]] task<result<std::unique_ptr<stream>>> connect_unix(std::string path, monotonic_time deadline) override
+    {
+        return dial_unix(*this, std::move(path), deadline);
+    }
     [[nodiscard]] std::unique_ptr<fd_watch> watch(int fd, std::weak_ptr<fd_sink> sink) override;
 
     void start()

@@ -99,7 +99,8 @@ class listener {
 public:
     /// Errors: refused, with a sentence that names the address and says what to do (busy port, no permission below 1024, …).
     /// `make_handler` is called once for each shard.
-    [[nodiscard]] static result<std::unique_ptr<listener>> open(runtime& r, listen_options o, connection_table& table, std::function<accept_handler(shard&)> make_handler);
+    [[nodiscard]] static result<std::unique_ptr<listener>> open(runtime& r, listen_options o, connection_table& table,
+                                                                std::function<accept_handler(shard&)> make_handler);
     ~listener();
     [[nodiscard]] endpoint const& at() const noexcept;
     /// Accepts no more; waits for nothing: work posted to a shard after close() runs after the last accept_handler call there.

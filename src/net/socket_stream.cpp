@@ -31,7 +31,8 @@ std::unexpected<fault> timed_out() { return fail(fault::kind::timeout, "timeout"
 std::unexpected<fault> from_errno(char const* call, int error)
 {
     auto detail = std::string{call} + ": " + error_text(error);
-    bool const peer = error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == ECONNABORTED || error == ENOTCONN || error == EHOSTUNREACH || error == ENETUNREACH;
+    bool const peer = error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == ECONNABORTED || error == ENOTCONN || error == EHOSTUNREACH ||
+                      error == ENETUNREACH;
     return peer ? closed(std::move(detail)) : fail(fault::kind::broken, "connection error", std::move(detail));
 }
 }  // namespace
@@ -117,7 +118,13 @@ struct fd_wait {
     direction wants;
     monotonic_time deadline;
     bool interruptible;
-    fd_wait(socket_core& c, side w, direction d, monotonic_time until, bool can_interrupt = false) : core(c), who(w), wants(d), deadline(until), interruptible(can_interrupt) {}
+    fd_wait(socket_core& c, side w, direction d, monotonic_time until, bool can_interrupt = false)
+        : core(c),
+          who(w),
+          wants(d),
+          deadline(until),
+          interruptible(can_interrupt)
+    {}
     socket_core::slot& slot() const { return core.slots[static_cast<std::size_t>(who)]; }
     bool await_ready() const
     {
@@ -534,7 +541,8 @@ std::unique_ptr<stream> adopt_socket(loop& home, std::unique_ptr<detached_stream
 task<result<std::unique_ptr<stream>>> dial(loop& home, endpoint to, egress_gate const& gate, monotonic_time deadline)
 {
     // Asked with the very address that is dialled, after all resolving (trust.md R5, R7).
-    if (!gate.permits(to.address)) co_return fail(fault::kind::refused, "connections to that address are not allowed", to.text() + " is not a global address and not listed");
+    if (!gate.permits(to.address))
+        co_return fail(fault::kind::refused, "connections to that address are not allowed", to.text() + " is not a global address and not listed");
     co_return co_await connect_to(home, to_sockaddr(to), false, deadline, to.text());
 }
 

@@ -93,6 +93,7 @@ private:
 
 /// A private CA and one server certificate (ECDSA P-256) for the demo and for tests: writes ca.pem, cert.pem, key.pem into `directory` unless they
 /// exist, name all of these and are valid for 30 more days. The CA's key is thrown away. Errors: broken, with the path.
-[[nodiscard]] result<void> make_demo_certificates(std::string const& directory, std::vector<std::string> const& dns_names, std::vector<std::string> const& ip_names);
+[[nodiscard]] result<void> make_demo_certificates(std::string const& directory, std::vector<std::string> const& dns_names,
+                                                  std::vector<std::string> const& ip_names);
 
 }  // namespace mansio::net

@@ -51,11 +51,14 @@ result<ssl_ctx_ptr> build(tls_server_context::options const& o, tls_server_conte
     constexpr std::string_view id = "mansio";
     SSL_CTX_set_session_id_context(c.get(), reinterpret_cast<unsigned char const*>(id.data()), id.size());
     if (SSL_CTX_use_certificate_chain_file(c.get(), o.certificate_file.c_str()) != 1)
-        return fail(fault::kind::refused, "cannot use the certificate " + o.certificate_file + ": " + take_openssl_errors() + "; it must be a PEM chain this user may read");
+        return fail(fault::kind::refused,
+                    "cannot use the certificate " + o.certificate_file + ": " + take_openssl_errors() + "; it must be a PEM chain this user may read");
     if (SSL_CTX_use_PrivateKey_file(c.get(), o.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
-        return fail(fault::kind::refused, "cannot use the key " + o.key_file + ": " + take_openssl_errors() + "; it must be a PEM key without a passphrase that this user may read and that fits " + o.certificate_file);
+        return fail(fault::kind::refused, "cannot use the key " + o.key_file + ": " + take_openssl_errors() +
+                                              "; it must be a PEM key without a passphrase that this user may read and that fits " + o.certificate_file);
     if (SSL_CTX_check_private_key(c.get()) != 1)
-        return fail(fault::kind::refused, "the key " + o.key_file + " does not fit the certificate " + o.certificate_file + ": name the pair that was issued together");
+        return fail(fault::kind::refused,
+                    "the key " + o.key_file + " does not fit the certificate " + o.certificate_file + ": name the pair that was issued together");
     if (!owner.alpn_wire.empty()) SSL_CTX_set_alpn_select_cb(c.get(), choose_alpn, &owner);
     return c;
 }

@@ -164,7 +164,8 @@ tls_facts tls_session::facts() const
     // X509_V_OK is also the answer when no certificate came, and says nothing of the name when none was asked for.
     bool const certificate = SSL_get0_peer_certificate(ssl_) != nullptr;
     f.peer_verified = certificate && verified == X509_V_OK && !asked_name_.empty();
-    if (!f.peer_verified) f.verify_error = !certificate ? "no certificate" : verified == X509_V_OK ? "no name to verify" : X509_verify_cert_error_string(verified);
+    if (!f.peer_verified)
+        f.verify_error = !certificate ? "no certificate" : verified == X509_V_OK ? "no name to verify" : X509_verify_cert_error_string(verified);
     return f;
 }
 

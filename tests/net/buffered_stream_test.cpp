@@ -62,7 +62,11 @@ TEST(buffered_stream, does_not_depend_on_where_the_network_cuts)
 {
     using lines = std::vector<std::string>;
     using namespace std::string_literals;
-    struct { std::string octets; std::size_t max; lines want; } const cases[] = {
+    struct {
+        std::string octets;
+        std::size_t max;
+        lines want;
+    } const cases[] = {
         {"A\r\nB\r\n", 100, {"A", "B"}},
         {"", 100, {}},
         {"\r\n\r\n", 100, {"", ""}},
@@ -168,7 +172,8 @@ TEST(buffered_stream, an_interruption_reaches_wait_readable_and_disturbs_no_read
         EXPECT_EQ(*first, readiness::interrupted);
         // While a line is being read: the read goes on, the next wait is told.
         g.loop.call_after(1s, [&] { in.raw().interrupt(); });
-        g.loop.call_after(2s, [&] { base::spawn_detached(g.loop, [](stream& s) -> task<void> { EXPECT_TRUE(co_await s.write("NOOP\r\n", never)); }(*g.pair.client)); });
+        g.loop.call_after(
+            2s, [&] { base::spawn_detached(g.loop, [](stream& s) -> task<void> { EXPECT_TRUE(co_await s.write("NOOP\r\n", never)); }(*g.pair.client)); });
         auto const line = co_await in.read_line(100, never);
         EXPECT_EQ(line->text, "NOOP");
         auto const second = co_await in.wait_readable(never);
@@ -214,6 +219,28 @@ TEST(buffered_stream, moves_with_what_was_read_ahead)
         EXPECT_EQ((co_await again.read_line(100, never))->text, "two");
         EXPECT_TRUE(co_await g.pair.client->write("ee\r\n", never));
         EXPECT_EQ((co_await again.read_line(100, never))->text, "three");
+    };
+    f.loop.run(converse(f));
+}
+
+TEST(buffered_stream, gives_octets_back_and_tells_of_whole_lines)
+{
+    fixture f;
+    auto converse = [](fixture& g) -> task<void> {
+        buffered_stream in{std::move(g.pair.server)};
+        EXPECT_FALSE(in.has_line());
+        EXPECT_TRUE(co_await g.pair.client->write("message\r\n.\r\nQUIT\r\nhal", never));
+        auto const chunk = co_await in.read_chunk(100, never);
+        EXPECT_EQ(chunk->size(), 21U);
+        EXPECT_FALSE(in.has_unread());
+        in.put_back(9);  // what came after the final dot
+        EXPECT_TRUE(in.has_line());
+        EXPECT_EQ((co_await in.read_line(100, never))->text, "QUIT");
+        EXPECT_TRUE(in.has_unread());
+        EXPECT_FALSE(in.has_line());
+        EXPECT_EQ((co_await in.read_line(2, never)).error().what, fault::kind::over_limit);
+        EXPECT_TRUE(co_await g.pair.client->write("f\r\nNOOP\r\n", never));
+        EXPECT_EQ((co_await in.read_line(100, never))->text, "NOOP");
     };
     f.loop.run(converse(f));
 }

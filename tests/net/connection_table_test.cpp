@@ -125,7 +125,11 @@ TEST(connection_table, a_flood_of_networks_does_not_grow_without_bound)
     fixture f;
     auto const kept = f.admit("192.0.2.1");
     for (unsigned i = 0; i < 70000; ++i)
-        ASSERT_EQ(f.table.admit(ip_address::v4({100, static_cast<unsigned char>(i >> 16U), static_cast<unsigned char>(i >> 8U), static_cast<unsigned char>(i)}), true, [] {}).answer, fixture::verdict::welcome);
+        ASSERT_EQ(f.table
+                      .admit(ip_address::v4({100, static_cast<unsigned char>(i >> 16U), static_cast<unsigned char>(i >> 8U), static_cast<unsigned char>(i)}),
+                             true, [] {})
+                      .answer,
+                  fixture::verdict::welcome);
     std::vector<connection_table::admission> held;
     for (int i = 0; i < 29; ++i) held.push_back(f.admit("192.0.2.1"));
     EXPECT_EQ(f.admit("192.0.2.1").answer, fixture::verdict::too_many_here);  // what is open was not forgotten

@@ -159,7 +159,8 @@ std::vector<std::string> texts(std::vector<ip_address> const& all)
 
 TEST_F(dns_test, mail_exchangers)
 {
-    server.set("example.test", MX, {0, {record("example.test", MX, mx_data(20, "MX2.example.test")), record("example.test", MX, mx_data(10, "mx1.example.test"))}, false});
+    server.set("example.test", MX,
+               {0, {record("example.test", MX, mx_data(20, "MX2.example.test")), record("example.test", MX, mx_data(10, "mx1.example.test"))}, false});
     server.set("null.test", MX, {0, {record("null.test", MX, mx_data(0, ""))}, false});
     server.set("odd.test", MX, {0, {record("odd.test", MX, mx_data(5, "a b.test")), record("odd.test", MX, mx_data(7, "good.test"))}, false});
     server.set("useless.test", MX, {0, {record("useless.test", MX, mx_data(5, "a\nb.test"))}, false});
@@ -181,7 +182,8 @@ TEST_F(dns_test, mail_exchangers)
     EXPECT_EQ(mx("useless.test").status, dns_status::failed);
     EXPECT_EQ(mx("host.test").status, dns_status::no_data);
     EXPECT_EQ(mx("nobody.test").status, dns_status::no_such_name);
-    for (auto const* bad : {"", ".", "a..test", ".test", "a b.test", "a\\.test", "x@example.test", "\xc3\xa4.test"}) EXPECT_EQ(mx(bad).status, dns_status::no_such_name) << bad;
+    for (auto const* bad : {"", ".", "a..test", ".test", "a b.test", "a\\.test", "x@example.test", "\xc3\xa4.test"})
+        EXPECT_EQ(mx(bad).status, dns_status::no_such_name) << bad;
     EXPECT_EQ(mx(std::string(64, 'a') + ".test").status, dns_status::no_such_name);
 }
 
@@ -337,21 +339,68 @@ TEST(resolver, says_what_is_wrong_with_its_options)
 TEST(dns_wire, reads_names_within_bounds)
 {
     using namespace std::string_view_literals;
-    struct { std::string_view packet; std::size_t at; std::optional<std::string> want; std::size_t after; } const cases[] = {
-        {"\x03" "abc" "\x04" "TEST" "\0"sv, 0, "abc.test", 10},
+    struct {
+        std::string_view packet;
+        std::size_t at;
+        std::optional<std::string> want;
+        std::size_t after;
+    } const cases[] = {
+        {"\x03"
+         "abc"
+         "\x04"
+         "TEST"
+         "\0"sv,
+         0, "abc.test", 10},
         {"\0"sv, 0, "", 1},
-        {"\x01" "a" "\0\x01" "b" "\xc0\0"sv, 3, "b.a", 7},
+        {"\x01"
+         "a"
+         "\0\x01"
+         "b"
+         "\xc0\0"sv,
+         3, "b.a", 7},
         {""sv, 0, {}, 0},
-        {"\x03" "ab"sv, 0, {}, 0},
-        {"\x03" "abc"sv, 0, {}, 0},
+        {"\x03"
+         "ab"sv,
+         0,
+         {},
+         0},
+        {"\x03"
+         "abc"sv,
+         0,
+         {},
+         0},
         {"\xc0\0"sv, 0, {}, 0},                        // to itself
         {"\xc0\x02\xc0\0"sv, 2, {}, 0},                // a loop of two
-        {"\x01" "a" "\xc0\0"sv, 0, {}, 0},             // forward in a circle
+        {"\x01"
+         "a"
+         "\xc0\0"sv,
+         0,
+         {},
+         0},             // forward in a circle
         {"\xc0"sv, 0, {}, 0},
-        {"\x01" "a" "\0\xc0\x50"sv, 3, {}, 0},         // past the end
-        {"\x40" "abc\0"sv, 0, {}, 0},                  // an extended label
-        {"\x03" "a.b" "\0"sv, 0, {}, 0},
-        {"\x03" "a\0b" "\0"sv, 0, {}, 0},
+        {"\x01"
+         "a"
+         "\0\xc0\x50"sv,
+         3,
+         {},
+         0},         // past the end
+        {"\x40"
+         "abc\0"sv,
+         0,
+         {},
+         0},                  // an extended label
+        {"\x03"
+         "a.b"
+         "\0"sv,
+         0,
+         {},
+         0},
+        {"\x03"
+         "a\0b"
+         "\0"sv,
+         0,
+         {},
+         0},
     };
     for (auto const& c : cases) {
         auto at = c.at;
@@ -374,10 +423,20 @@ TEST(dns_wire, reads_records_whole_or_not_at_all)
     for (std::size_t cut = 0; cut < mx.size(); ++cut) EXPECT_FALSE(read_mx(mx.substr(0, cut)));
     EXPECT_EQ(read_mx(mx)->host, "mx.test");
     EXPECT_FALSE(read_mx(std::string(mx) + "x"));
-    auto const txt = "\x03" "abc" "\x00\x02" "de"sv;
+    auto const txt = "\x03"
+                     "abc"
+                     "\x00\x02"
+                     "de"sv;
     EXPECT_EQ(read_txt(txt), "abcde");
     EXPECT_EQ(read_txt("\x00"sv), "");
-    for (auto const bad : {""sv, "\x03" "ab"sv, "\x03" "abc" "\x02" "d"sv}) EXPECT_FALSE(read_txt(bad));
+    for (auto const bad : {""sv,
+                           "\x03"
+                           "ab"sv,
+                           "\x03"
+                           "abc"
+                           "\x02"
+                           "d"sv})
+        EXPECT_FALSE(read_txt(bad));
     EXPECT_EQ(read_address("\x7f\x00\x00\x01"sv)->text(), "127.0.0.1");
     EXPECT_FALSE(read_address("\x7f\x00\x00"sv));
     EXPECT_EQ(reverse_name(*ip_address::parse("192.0.2.1")), "1.2.0.192.in-addr.arpa");

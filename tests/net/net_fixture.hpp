@@ -2,8 +2,11 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <future>
+#include <mutex>
 
 #include <unistd.h>
 
@@ -13,7 +16,7 @@
 namespace mansio::net::test {
 
 using namespace std::chrono_literals;
-constexpr auto never = monotonic_time::max();
+inline constexpr auto never = monotonic_time::max();
 
 inline monotonic_time in(std::chrono::nanoseconds span) { return base::system_clock().monotonic() + span; }
 
@@ -100,7 +103,8 @@ struct network {
     {
         if (!table) table = std::make_unique<connection_table>(limits, base::system_clock(), metrics);
         if (o.at == endpoint{}) o.at = *endpoint::parse("127.0.0.1:0");
-        auto opened = listener::open(run, std::move(o), *table, [this](shard&) { return accept_handler{[this](shard& here, accepted a) { came.put(here, std::move(a)); }}; });
+        auto opened = listener::open(run, std::move(o), *table,
+                                     [this](shard&) { return accept_handler{[this](shard& here, accepted a) { came.put(here, std::move(a)); }}; });
         EXPECT_TRUE(opened) << describe(opened.error());
         face = std::move(*opened);
         return face->at();
@@ -121,15 +125,15 @@ struct network {
 struct net_fixture : ::testing::Test, network {};
 
 /// A test of the catalogue on a network: the suite `catalogue` has no fixture of its own.
-#define NET_CATALOGUE(name)     \
-    struct name : network {     \
-        void body();            \
-    };                          \
-    TEST(catalogue, name)       \
-    {                           \
-        name tested;            \
-        tested.body();          \
-    }                           \
+#define NET_CATALOGUE(name)                                                                                                                                    \
+    struct name : network {                                                                                                                                    \
+        void body();                                                                                                                                           \
+    };                                                                                                                                                         \
+    TEST(catalogue, name)                                                                                                                                      \
+    {                                                                                                                                                          \
+        name tested;                                                                                                                                           \
+        tested.body();                                                                                                                                         \
+    }                                                                                                                                                          \
     void name::body()
 
 /// A server and a client context over fresh certificates for mx.example.test and 127.0.0.1.
@@ -141,7 +145,8 @@ struct tls_pair {
     {
         auto const made = make_demo_certificates(directory.path, {"mx.example.test"}, {"127.0.0.1"});
         EXPECT_TRUE(made);
-        server = std::move(*tls_server_context::make({directory.path / "cert.pem", directory.path / "key.pem", profile, std::move(alpn), std::move(handshakes)}));
+        server =
+            std::move(*tls_server_context::make({directory.path / "cert.pem", directory.path / "key.pem", profile, std::move(alpn), std::move(handshakes)}));
         client = std::move(*tls_client_context::make(directory.path / "ca.pem"));
     }
 };

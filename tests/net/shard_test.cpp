@@ -113,7 +113,8 @@ TEST_F(shard_test, logs_what_keeps_a_shard_too_long)
     std::promise<void> done;
     run.at(0).post([] {
         auto const until = in(30ms);
-        while (base::system_clock().monotonic() < until) {}
+        while (base::system_clock().monotonic() < until) {
+        }
     });
     run.at(0).post([&] { done.set_value(); });
     done.get_future().get();

@@ -188,7 +188,9 @@ TEST_F(tls_test, a_live_session_moves_between_shards_with_octets_unread)
 {
     tls_pair tls;
     auto const at = listen();
-    struct { std::size_t total, at_once, stay; } const cases[] = {
+    struct {
+        std::size_t total, at_once, stay;
+    } const cases[] = {
         {1200, 1200, 100},  // one large record: most of it lies decrypted in the session while it moves
         {3000, 7, 3},
         {500, 1, 1},
@@ -208,7 +210,15 @@ TEST_F(tls_test, facts_of_both_sides)
 {
     tls_pair tls{tls_profile::strict, {"imap", "pop3"}};
     auto const at = listen();
-    struct { std::string name; bool require; std::string alpn; bool connects; bool verified; std::string sni; std::string chosen; } const cases[] = {
+    struct {
+        std::string name;
+        bool require;
+        std::string alpn;
+        bool connects;
+        bool verified;
+        std::string sni;
+        std::string chosen;
+    } const cases[] = {
         {"mx.example.test", true, "", true, true, "mx.example.test", ""},
         {"mx.example.test", true, "pop3", true, true, "mx.example.test", "pop3"},
         {"127.0.0.1", true, "", true, true, "", ""},  // an address is verified but never sent as a name
@@ -248,10 +258,22 @@ NET_CATALOGUE(T1_old_versions_and_suites_are_refused)
 {
     tls_pair strict, mx{tls_profile::mx};
     auto const at = listen();
-    struct { tls_pair& tls; int version; char const* ciphers; bool ok; } const cases[] = {
-        {strict, TLS1_3_VERSION, nullptr, true}, {strict, TLS1_2_VERSION, nullptr, true}, {strict, TLS1_1_VERSION, nullptr, false}, {strict, TLS1_VERSION, nullptr, false},
-        {mx, TLS1_1_VERSION, nullptr, false},    {strict, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", false}, {strict, TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", false},
-        {mx, TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", true}, {mx, TLS1_2_VERSION, "NULL", false}, {strict, TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305", true},
+    struct {
+        tls_pair& tls;
+        int version;
+        char const* ciphers;
+        bool ok;
+    } const cases[] = {
+        {strict, TLS1_3_VERSION, nullptr, true},
+        {strict, TLS1_2_VERSION, nullptr, true},
+        {strict, TLS1_1_VERSION, nullptr, false},
+        {strict, TLS1_VERSION, nullptr, false},
+        {mx, TLS1_1_VERSION, nullptr, false},
+        {strict, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", false},
+        {strict, TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", false},
+        {mx, TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", true},
+        {mx, TLS1_2_VERSION, "NULL", false},
+        {strict, TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305", true},
     };
     for (auto const& c : cases) {
         raw_client client{at};
@@ -280,12 +302,19 @@ NET_CATALOGUE(T2_alpn_without_a_match_is_told_so)
 {
     tls_pair tls{tls_profile::strict, {"imap"}};
     auto const at = listen();
-    struct { std::string wire; std::string want; } const cases[] = {
-        {"\x08http/1.1", "tlsv1 alert no application protocol"}, {"\x04imap", "ok"}, {"\x08http/1.1\x04imap", "ok"}, {"", "ok"},
+    struct {
+        std::string wire;
+        std::string want;
+    } const cases[] = {
+        {"\x08http/1.1", "tlsv1 alert no application protocol"},
+        {"\x04imap", "ok"},
+        {"\x08http/1.1\x04imap", "ok"},
+        {"", "ok"},
     };
     for (auto const& c : cases) {
         raw_client client{at};
-        if (!c.wire.empty()) SSL_CTX_set_alpn_protos(client.context.get(), reinterpret_cast<unsigned char const*>(c.wire.data()), static_cast<unsigned>(c.wire.size()));
+        if (!c.wire.empty())
+            SSL_CTX_set_alpn_protos(client.context.get(), reinterpret_cast<unsigned char const*>(c.wire.data()), static_cast<unsigned>(c.wire.size()));
         auto a = came.take();
         std::promise<result<void>> served;
         base::spawn_detached(*a.where, deliver(serve(std::move(a.what.connection), *tls.server), served));
@@ -386,7 +415,9 @@ NET_CATALOGUE(T1_a_client_hello_in_single_octets_and_one_that_claims_too_much)
     using namespace std::string_view_literals;
     for (auto const bad : {"\x16\x03\x01\x40\x00\x01\x01\x00\x00\x03\x03"sv,      // a ClientHello of 64 KiB
                            "\x16\x03\x01\x00\x01\x01\x16\x03\x01\x00\x01"sv,      // a record of one octet, and another
-                           "GET / HTTP/1.1\r\n"sv, "\x80\x0b\x01\x03\x01\x00\x03\x00\x00\x00\x00\x01\x02"sv, "SSH-2.0-x\r\n"sv, "\x15\x03\x01\x00\x02\x02\x28\x15\x03\x01\x00"sv}) {
+                           "GET / HTTP/1.1\r\n"sv, "\x80\x0b\x01\x03\x01\x00\x03\x00\x00\x00\x00\x01\x02"sv, "SSH-2.0-x\r\n"sv,
+                           "\x15\x03\x01\x00\x02\x02\x28\x15\x03\x01\x00"sv})
+    {
         raw_client const client{at};
         client.send(bad);
         auto a = came.take();
