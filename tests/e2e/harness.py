@@ -53,6 +53,13 @@ def prctl_die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def hosts(names):
+    """Names for the clients of this test alone: /etc/hosts of its own mount namespace."""
+    path = scratch() / "hosts"
+    path.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in names.items()))
+    run(["mount", "--bind", path, "/etc/hosts"])
+
+
 _running = []
 _scratch = None
 

@@ -1,11 +1,12 @@
 """The stage of the journey tests: servers A and B in two network namespaces joined by veth, and an authoritative nsd with signed zones."""
-from harness import Certificates, Network, Nsd, Server, isolate, need
+from harness import Certificates, Network, Nsd, Server, hosts, isolate, need
 
 
 class Stage:
     def __init__(self, limits=None):
         need("swaks", "msmtp", "mbsync", "fetchmail", "curl", "openssl", "ip", "unshare", "nsenter")
         isolate()
+        hosts({"mail.alpha.example": "10.77.0.1", "mx2.beta.example": "10.77.0.2"})
         self.network = Network()
         self.host_a, self.host_b = self.network.host("a", 1), self.network.host("b", 2)
         # mx1 is an address where nobody is: every delivery to B has to take the second.

@@ -47,7 +47,7 @@ def mbsync_twice():
     maildir = scratch() / "maildir"
     maildir.mkdir()
     rc.write_text(f"""IMAPAccount b
-Host 10.77.0.2
+Host mx2.beta.example
 Port 993
 User {BOB}
 Pass {stage.secret['bob']}
@@ -107,6 +107,7 @@ def two_connections_see_each_other():
     idle_line(two, rb"^\* 3 EXISTS")
     two.send(b"DONE\r\n")
     check(idle_line(two, rb"^" + tag).split()[1] == b"OK", "IDLE did not end well")
+    one.noop()  # until then it has not been told of the third message (RFC 9051 §5.2)
     check_equal(one.store("3", "+FLAGS", r"(\Deleted)")[0], "OK", "STORE")
     one.expunge()
     two.noop()
@@ -119,7 +120,7 @@ def fetchmail_takes_away():
     stage.swaks("ann", "bea@beta.example", subject="to be fetched")
     wait_for("bea's message", lambda: count_copies(stage.b, "bea@beta.example", stage.secret["bea"], "to be fetched") == 1)
     rc, box = scratch() / "fetchmailrc", scratch() / "fetched"
-    rc.write_text(f'poll 10.77.0.2 protocol pop3 service 995 uidl user "bea@beta.example" password "{stage.secret["bea"]}" ssl sslcertck sslcertfile {stage.ca} sslcommonname "mx2.beta.example" nokeep mda "cat >> {box}"\n')
+    rc.write_text(f'poll mx2.beta.example protocol pop3 service 995 uidl user "bea@beta.example" password "{stage.secret["bea"]}" ssl sslcertck sslcertfile {stage.ca} nokeep mda "cat >> {box}"\n')
     rc.chmod(0o600)
     done = run(["fetchmail", "--fetchmailrc", rc, "--nodetach", "--nosyslog", "--pidfile", scratch() / "fetchmail.pid", "--idfile", scratch() / "fetchids"], check=False, env={**__import__("os").environ, "HOME": str(scratch())})
     check_equal(done.returncode, 0, f"fetchmail: {done.stdout}{done.stderr}")
