@@ -11,13 +11,14 @@
 #include <rocksdb/table.h>
 #include <sys/resource.h>
 
+#include "store/rocks_clean.hpp"
 #include "store/rocks_wal.hpp"
 #include "store/store_header.hpp"
 
 namespace mansio::store {
 namespace {
 constexpr std::string_view header_name = "HEADER";
-constexpr std::array our_names{"HEADER", "HEADER.new", "LOCK", "db", "blobs", "lost+found"};
+constexpr std::array our_names{"HEADER", "HEADER.new", "CLEAN", "CLEAN.new", "LOCK", "db", "blobs", "lost+found"};
 
 std::unexpected<fault> refuse(std::string sentence, std::string detail = {}) { return fail(fault::kind::refused, std::move(sentence), std::move(detail)); }
 
@@ -112,15 +113,17 @@ rocks_database::rocks_database(rocks_options const& o, base::log& log, base::met
 rocks_database::~rocks_database()
 {
     if (db_) {
+        bool clean = false;
         if (state_.writable()) {
             // A clean stop leaves nothing to the log: the next start is quick, and no acknowledged row lies in its last record alone.
             rocksdb::FlushOptions wait;
-            static_cast<void>(db_->Flush(wait, {cf_.rows, cf_.bulk}));
+            clean = db_->Flush(wait, {cf_.rows, cf_.bulk}).ok();
         }
         for (auto* handle : {cf_.rows, cf_.bulk})
             if (handle != nullptr) static_cast<void>(db_->DestroyColumnFamilyHandle(handle));
-        static_cast<void>(db_->Close());
+        clean = db_->Close().ok() && clean;
         db_.reset();
+        if (clean && state_.writable()) write_clean_list(*fs_, directory_);
     }
     if (lock_ != nullptr) static_cast<void>(fs_->UnlockFile(lock_, {}, nullptr));
 }
@@ -143,6 +146,7 @@ result<void> rocks_database::start(rocks_options const& o)
     // Again, now that nobody else can be making or upgrading it.
     there = look();
     if (!there) return fail(there);
+    if (auto const same = check_clean_list(*fs_, directory_); !same) return same;
     if (auto const settled = settle_wals(*fs_, directory_ + "/db", log_); !settled) return settled;
     if (auto const opened = open_db(o, !*there); !opened) return opened;
     if (!*there) return finish_making();

@@ -1,5 +1,8 @@
 #include "store/rocks_file_system.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace mansio::store {
 namespace {
 using rocksdb::FileOptions;
@@ -23,6 +26,67 @@ public:
 
 private:
     sync_counter& counter_;
+};
+
+constexpr std::size_t fill_octets = std::size_t{1} << 20U;
+constexpr std::size_t fill_for_appends_up_to = std::size_t{64} << 10U;  // larger ones are not worth writing twice
+constexpr std::array<char, std::size_t{64} << 10U> zeros{};
+
+/// A log whose next mebibyte is zeros already. After a crash they are its end, and are cut off (rocks_wal.hpp); close() cuts them too.
+class log_file final : public rocksdb::FSWritableFile {
+public:
+    log_file(rocksdb::FileSystem& fs, std::string path, std::unique_ptr<rocksdb::FSRandomRWFile> below, sync_counter& counter)
+        : fs_(fs), path_(std::move(path)), below_(std::move(below)), counter_(counter)
+    {
+    }
+    using FSWritableFile::Append;
+    IOStatus Append(rocksdb::Slice const& data, IOOptions const& options, IODebugContext* dbg) override
+    {
+        auto s = fill(data.size(), options, dbg);
+        if (s.ok()) s = below_->Write(end_, data, options, dbg);
+        if (s.ok()) end_ += data.size();
+        filled_ = std::max(filled_, end_);
+        return s;
+    }
+    IOStatus Flush(IOOptions const&, IODebugContext*) override { return IOStatus::OK(); }
+    IOStatus Sync(IOOptions const& options, IODebugContext* dbg) override
+    {
+        counter_.add();
+        return below_->Sync(options, dbg);
+    }
+    IOStatus Fsync(IOOptions const& options, IODebugContext* dbg) override
+    {
+        counter_.add();
+        return below_->Fsync(options, dbg);
+    }
+    IOStatus Close(IOOptions const& options, IODebugContext* dbg) override
+    {
+        auto const s = below_->Close(options, dbg);
+        // Tidiness: zeros at the end do no harm, so a failure is none.
+        if (s.ok() && filled_ > end_) static_cast<void>(fs_.Truncate(path_, end_, options, dbg));
+        return s;
+    }
+    std::uint64_t GetFileSize(IOOptions const&, IODebugContext*) override { return end_; }
+    bool IsSyncThreadSafe() const override { return true; }
+
+private:
+    IOStatus fill(std::size_t next, IOOptions const& options, IODebugContext* dbg)
+    {
+        if (end_ + next <= filled_ || next > fill_for_appends_up_to) return IOStatus::OK();
+        auto const until = end_ + fill_octets;
+        while (filled_ < until) {
+            auto const s = below_->Write(filled_, {zeros.data(), zeros.size()}, options, dbg);
+            if (s.IsNoSpace()) return IOStatus::OK();  // the append itself may still fit
+            if (!s.ok()) return s;
+            filled_ += zeros.size();
+        }
+        return IOStatus::OK();
+    }
+    rocksdb::FileSystem& fs_;
+    std::string path_;
+    std::unique_ptr<rocksdb::FSRandomRWFile> below_;
+    sync_counter& counter_;
+    std::uint64_t end_ = 0, filled_ = 0;
 };
 
 class counting_directory final : public rocksdb::FSDirectoryWrapper {
@@ -49,7 +113,8 @@ public:
     char const* Name() const override { return "mansio_counting"; }
     IOStatus NewWritableFile(std::string const& name, FileOptions const& options, std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* dbg) override
     {
-        return counted(FileSystemWrapper::NewWritableFile(name, options, file, dbg), file);
+        auto s = FileSystemWrapper::NewWritableFile(name, options, file, dbg);
+        return s.ok() && name.ends_with(".log") ? open_log(name, options, file, dbg) : counted(std::move(s), file);
     }
     IOStatus ReopenWritableFile(std::string const& name, FileOptions const& options, std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* dbg) override
     {
@@ -67,6 +132,16 @@ public:
     }
 
 private:
+    /// `file`: just made, empty.
+    IOStatus open_log(std::string const& name, FileOptions const& options, std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* dbg)
+    {
+        auto s = (*file)->Close(options.io_options, dbg);
+        file->reset();
+        std::unique_ptr<rocksdb::FSRandomRWFile> below;
+        if (s.ok()) s = target()->NewRandomRWFile(name, options, &below, dbg);
+        if (s.ok()) *file = std::make_unique<log_file>(*target(), name, std::move(below), counter_);
+        return s;
+    }
     IOStatus counted(IOStatus s, std::unique_ptr<rocksdb::FSWritableFile>* file)
     {
         if (s.ok()) *file = std::make_unique<counting_file>(std::move(*file), counter_);

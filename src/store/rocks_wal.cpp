@@ -133,6 +133,7 @@ result<void> settle_wals(rocksdb::FileSystem& fs, std::string const& directory, 
         std::uint64_t octets = 0;
     };
     std::optional<tear> torn;
+    std::vector<tear> zeros;  // what was filled ahead of writing (rocks_file_system.hpp)
     for (auto const& [number, path] : logs) {
         std::string octets;
         if (auto const s = read_whole(fs, path, octets); !s.ok()) return unreadable(path, s);
@@ -144,7 +145,10 @@ result<void> settle_wals(rocksdb::FileSystem& fs, std::string const& directory, 
             return fail(fault::kind::broken, "The store is damaged: " + bad + " at octet " + std::to_string(at) + ". Restore a backup, or save what is left with mansio rescue.", "damaged write-ahead log");
         }
         if (state.torn && !torn) torn = tear{path, state, octets.size()};
+        if (!state.torn && state.intact_octets < octets.size()) zeros.push_back(tear{path, state, octets.size()});
     }
+    for (auto const& z : zeros)
+        if (auto const done = cut(fs, z.path, z.state.intact_octets); !done) return done;
     if (!torn) return {};
     log.warning("store_log_cut", {{"file", torn->path}, {"kept", torn->state.intact_octets}, {"cut", torn->octets - torn->state.intact_octets}});
     return cut(fs, torn->path, torn->state.intact_octets);

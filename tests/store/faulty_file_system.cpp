@@ -109,7 +109,7 @@ public:
     IOStatus Append(rocksdb::Slice const& data, IOOptions const&, IODebugContext*) override
     {
         std::lock_guard const lock{fs_.mutex_};
-        return fs_.append(*file_, {data.data(), data.size()});
+        return fs_.write(*file_, file_->data.size(), {data.data(), data.size()});
     }
     IOStatus Truncate(std::uint64_t size, IOOptions const&, IODebugContext*) override
     {
@@ -138,6 +138,32 @@ public:
 private:
     faulty_file_system& fs_;
     faulty_file_system::node_ptr file_;
+};
+
+class memory_updater final : public rocksdb::FSRandomRWFile {
+public:
+    memory_updater(faulty_file_system& fs, faulty_file_system::node_ptr file) : fs_(fs), file_(std::move(file)), reader_(fs, file_) {}
+    IOStatus Write(std::uint64_t offset, rocksdb::Slice const& data, IOOptions const&, IODebugContext*) override
+    {
+        std::lock_guard const lock{fs_.mutex_};
+        return fs_.write(*file_, offset, {data.data(), data.size()});
+    }
+    IOStatus Read(std::uint64_t offset, std::size_t n, IOOptions const& o, rocksdb::Slice* result, char* scratch, IODebugContext* d) const override
+    {
+        return reader_.Read(offset, n, o, result, scratch, d);
+    }
+    IOStatus Flush(IOOptions const&, IODebugContext*) override { return IOStatus::OK(); }
+    IOStatus Sync(IOOptions const&, IODebugContext*) override
+    {
+        std::lock_guard const lock{fs_.mutex_};
+        return fs_.sync(*file_);
+    }
+    IOStatus Close(IOOptions const&, IODebugContext*) override { return IOStatus::OK(); }
+
+private:
+    faulty_file_system& fs_;
+    faulty_file_system::node_ptr file_;
+    memory_reader reader_;
 };
 
 class memory_directory final : public rocksdb::FSDirectory {
@@ -313,22 +339,27 @@ IOStatus faulty_file_system::change()
     return dark_ ? dark_disk() : IOStatus::OK();
 }
 
-IOStatus faulty_file_system::append(node& file, std::string_view octets)
+IOStatus faulty_file_system::write(node& file, std::uint64_t offset, std::string_view octets)
 {
     if (auto s = change(); !s.ok()) return s;
     if (++appends_ == fail_append_at_) return IOStatus::IOError("input/output error");
-    if (used_ + octets.size() > capacity_) {
+    auto const grows = offset + octets.size() > file.data.size() ? offset + octets.size() - file.data.size() : 0;
+    IOStatus s;
+    if (used_ + grows > capacity_) {
         // As much as fits, as write(2) does.
-        auto const fits = capacity_ > used_ ? static_cast<std::size_t>(capacity_ - used_) : 0;
-        file.pending.push_back({file.data.size(), std::string{octets.substr(0, fits)}, {}});
-        file.data += octets.substr(0, fits);
-        used_ += fits;
-        return IOStatus::NoSpace("no space left on device");
+        auto const lacks = used_ + grows - capacity_;
+        octets = octets.substr(0, octets.size() - std::min<std::uint64_t>(lacks, octets.size()));
+        s = IOStatus::NoSpace("no space left on device");
     }
-    file.pending.push_back({file.data.size(), std::string{octets}, {}});
-    file.data += octets;
-    used_ += octets.size();
-    return IOStatus::OK();
+    if (octets.empty()) return s;
+    auto const end = offset + octets.size();
+    if (end > file.data.size()) {
+        used_ += end - file.data.size();
+        file.data.resize(end, '\0');
+    }
+    file.data.replace(offset, octets.size(), octets);
+    file.pending.push_back({offset, std::string{octets}, {}});
+    return s;
 }
 
 IOStatus faulty_file_system::truncate(node& file, std::uint64_t size)
@@ -352,6 +383,7 @@ IOStatus faulty_file_system::sync(node& file)
     if (!file.pending.empty()) {
         if (file.sync_failed) {
             for (auto const& w : file.pending) {
+                if (w.truncated) file.durable.resize(*w.truncated, '\0');
                 if (file.durable.size() < w.offset + w.octets.size()) file.durable.resize(w.offset + w.octets.size(), '\0');
                 file.durable.replace(w.offset, w.octets.size(), w.octets);
             }
@@ -404,6 +436,21 @@ IOStatus faulty_file_system::NewWritableFile(std::string const& path, rocksdb::F
 IOStatus faulty_file_system::ReopenWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext*)
 {
     return open_writable(path, true, file);
+}
+IOStatus faulty_file_system::NewRandomRWFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomRWFile>* file, IODebugContext*)
+{
+    std::lock_guard const lock{mutex_};
+    auto found = find(path);
+    if (!found || found->directory) return no_such(path);
+    *file = std::make_unique<memory_updater>(*this, std::move(found));
+    return IOStatus::OK();
+}
+IOStatus faulty_file_system::Truncate(std::string const& path, std::size_t size, IOOptions const&, IODebugContext*)
+{
+    std::lock_guard const lock{mutex_};
+    auto const found = find(path);
+    if (!found || found->directory) return no_such(path);
+    return truncate(*found, size);
 }
 IOStatus faulty_file_system::NewDirectory(std::string const& path, IOOptions const&, std::unique_ptr<rocksdb::FSDirectory>* directory, IODebugContext*)
 {

@@ -51,6 +51,8 @@ public:
     rocksdb::IOStatus NewRandomAccessFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomAccessFile>* file, rocksdb::IODebugContext*) override;
     rocksdb::IOStatus NewWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file, rocksdb::IODebugContext*) override;
     rocksdb::IOStatus ReopenWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file, rocksdb::IODebugContext*) override;
+    rocksdb::IOStatus NewRandomRWFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomRWFile>* file, rocksdb::IODebugContext*) override;
+    rocksdb::IOStatus Truncate(std::string const& path, std::size_t size, rocksdb::IOOptions const&, rocksdb::IODebugContext*) override;
     rocksdb::IOStatus NewDirectory(std::string const& path, rocksdb::IOOptions const&, std::unique_ptr<rocksdb::FSDirectory>* directory, rocksdb::IODebugContext*) override;
     rocksdb::IOStatus FileExists(std::string const& path, rocksdb::IOOptions const&, rocksdb::IODebugContext*) override;
     rocksdb::IOStatus GetChildren(std::string const& path, rocksdb::IOOptions const&, std::vector<std::string>* names, rocksdb::IODebugContext*) override;
@@ -74,6 +76,7 @@ public:
 private:
     friend class memory_reader;
     friend class memory_writer;
+    friend class memory_updater;
     friend class memory_directory;
     struct place {
         node_ptr parent;
@@ -83,7 +86,7 @@ private:
     [[nodiscard]] node_ptr find(std::string const& path) const;
     [[nodiscard]] place locate(std::string const& path) const;
     [[nodiscard]] rocksdb::IOStatus change();  ///< counts one changing operation; fails when the power is off
-    rocksdb::IOStatus append(node& file, std::string_view octets);
+    rocksdb::IOStatus write(node& file, std::uint64_t offset, std::string_view octets);
     rocksdb::IOStatus truncate(node& file, std::uint64_t size);
     rocksdb::IOStatus sync(node& file);
     rocksdb::IOStatus open_writable(std::string const& path, bool keep, std::unique_ptr<rocksdb::FSWritableFile>* file);
