@@ -138,6 +138,7 @@ class Client(threading.Thread):
 
     def lmtp(self):
         with smtplib.LMTP("127.0.0.1", self.server.ready["lmtp"], timeout=30) as s:
+            s.ehlo()  # LHLO, in this class
             while not self.stop.is_set():
                 to = self.accounts(2)
                 ident, content = self.next(to)
