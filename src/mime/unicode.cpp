@@ -104,6 +104,8 @@ converter open_converter(std::string const& name)
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':' || c == '+' || c == '(' || c == ')';
     });
     if (!plain) return {};
+    for (std::string_view const exotic : {"lmbcs", "scsu", "bocu", "cesu", "imap"})  // ICU knows them, mail does not: code nobody needs to reach
+        if (name.starts_with(exotic)) return {};
     UErrorCode error = U_ZERO_ERROR;
     converter out{ucnv_open(name.c_str(), &error)};
     return U_FAILURE(error) ? converter{} : std::move(out);

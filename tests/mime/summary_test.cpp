@@ -169,7 +169,11 @@ TEST(summary, a_damaged_row_is_an_error_and_never_a_lie)
             damaged[at] = static_cast<char>(static_cast<unsigned char>(damaged[at]) ^ flip);
             auto const r = decode_summary(damaged);
             if (!r) continue;
-            for (auto const& p : r->parts) EXPECT_TRUE(p.header_offset <= p.body_offset && p.body_offset <= p.end_offset && p.end_offset <= r->size);
+            for (auto const& p : r->parts) {
+                EXPECT_TRUE(p.header_offset <= p.body_offset && p.body_offset <= p.end_offset && p.end_offset <= r->size);
+                auto const& outer = r->parts[p.parent];
+                if (&p != &outer) EXPECT_TRUE(outer.body_offset <= p.header_offset && p.end_offset <= outer.end_offset);
+            }
             for (std::vector<std::uint32_t> const& path : {std::vector<std::uint32_t>{1}, {2}, {2, 1}})
                 for (auto const which : {section_kind::body, section_kind::header, section_kind::text, section_kind::mime})
                     if (auto const found = locate(*r, path, which)) EXPECT_LE(found->offset + found->length, r->size);
