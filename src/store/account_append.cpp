@@ -226,7 +226,8 @@ task<result<void>> account_core::prepare_append(account_batch& b, principal cons
     }
     auto const put = co_await put_entries(b, m, std::move(entries));
     if (!put) co_return fail(put);
-    mark_guest(b, who, m, seen);
+    auto const marked = co_await mark_guest(b, who, m, seen);
+    if (!marked) co_return fail(marked);
     out.uid_validity = b.find(m)->meta->uid_validity;
     note_delivery(b, delivery, out);
     co_return result<void>{};
@@ -320,7 +321,8 @@ task<result<void>> account_core::prepare_append_end(account_batch& b, principal 
     }
     auto const put = co_await put_entries(b, m, std::move(entries));
     if (!put) co_return fail(put);
-    mark_guest(b, who, m, seen);
+    auto const marked = co_await mark_guest(b, who, m, seen);
+    if (!marked) co_return fail(marked);
     end_list(b, p.op);
     out.uid_validity = b.find(m)->meta->uid_validity;
     note_delivery(b, p.delivery, out);

@@ -9,6 +9,8 @@ namespace {
 constexpr std::uint64_t rows_enough = 384ULL << 10U;
 constexpr std::uint64_t blobs_enough = 8ULL << 20U;
 constexpr std::uint64_t row_overhead = 16;
+constexpr std::size_t runs_inline = 2048;
+constexpr std::size_t runs_of_page = 32'768;
 }  // namespace
 
 account_batch::account_batch(account_core& a) : head(a.head_), account_(a)
@@ -198,9 +200,27 @@ void account_batch::put_meta(mailbox_id m, std::shared_ptr<rows::meta const> met
     editing(m).state.meta = std::move(meta);
 }
 
-void account_batch::put_people(mailbox_id m, account_number who, std::shared_ptr<rows::seen_marks const> marks)
+task<result<void>> account_batch::put_people(mailbox_id m, account_number who, std::shared_ptr<rows::seen_marks> marks)
 {
+    for (auto const& p : marks->pages) drop_page(p);
+    marks->pages.clear();
+    if (marks->runs.size() > runs_inline) {
+        for (std::size_t from = 0; from < marks->runs.size(); from += runs_of_page) {
+            auto const to = std::min(from + runs_of_page, marks->runs.size());
+            std::vector<rows::seen_run> const some{marks->runs.begin() + static_cast<std::ptrdiff_t>(from), marks->runs.begin() + static_cast<std::ptrdiff_t>(to)};
+            auto const page = co_await put_page(rows::encode_run_page(some));
+            if (!page) co_return fail(fault::kind::broken, page.error().say, page.error().detail);
+            marks->pages.push_back(*page);
+        }
+    }
     put(keys::seen(m, who), rows::encode(*marks));
+    put_seen_count(m, who, std::move(marks));
+    co_return result<void>{};
+}
+
+void account_batch::put_seen_count(mailbox_id m, account_number who, std::shared_ptr<rows::seen_marks const> marks)
+{
+    put(keys::seen_count(m, who), rows::encode_seen_count(marks->seen));
     auto& e = editing(m);
     e.people = true;
     e.state.people[who] = std::move(marks);

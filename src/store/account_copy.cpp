@@ -69,14 +69,14 @@ task<result<void>> account_core::add_member(account_batch& b, email_id e, mailbo
     co_return result<void>{};
 }
 
-void account_core::mark_guest(account_batch& b, principal const& who, mailbox_id m, std::vector<store::uid> const& uids)
+task<result<void>> account_core::mark_guest(account_batch& b, principal const& who, mailbox_id m, std::vector<store::uid> const& uids)
 {
-    if (uids.empty()) return;
+    if (uids.empty()) co_return result<void>{};
     auto const& people = b.find(m)->people;
     auto const it = people.find(who.who());
     auto marks = it == people.end() ? std::make_shared<rows::seen_marks>() : std::make_shared<rows::seen_marks>(*it->second);
     mark_seen(*marks, uids, true, b.when);
-    b.put_people(m, who.who(), std::move(marks));
+    co_return co_await b.put_people(m, who.who(), std::move(marks));
 }
 
 /// The chosen, as they will stand in the destination: new UIDs, its own keywords, what the asker may set.
@@ -128,8 +128,7 @@ task<result<void>> account_core::show_copies(account_batch& b, principal const& 
     w.out.uid_validity = b.find(w.to)->meta->uid_validity;
     auto const put = co_await put_entries(b, w.to, std::move(in.entries));
     if (!put) co_return fail(put);
-    mark_guest(b, who, w.to, in.seen_by_guest);
-    co_return result<void>{};
+    co_return co_await mark_guest(b, who, w.to, in.seen_by_guest);
 }
 
 task<result<void>> account_core::prepare_transfer(account_batch& b, principal const& who, transfer_work& w)

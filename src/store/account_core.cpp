@@ -105,6 +105,7 @@ task<void> account_core::write()
         co_await run(take());
     }
     writing_ = false;
+    written_.notify_all();
 }
 
 std::vector<operation*> account_core::take()
@@ -349,6 +350,7 @@ task<result<subscription>> account_core::watch(principal const& who, mailbox_id 
     } else if (!exists_ && !guest(who)) {
         co_return no_such_mailbox();
     }
+    std::erase_if(watchers_, [](auto const& w) { return w->held.expired(); });
     auto held = std::make_shared<holder_of_watch>();
     held->changed = std::move(changed);
     auto w = std::make_shared<watcher>();
@@ -396,7 +398,7 @@ bool account_core::idle() const
 task<void> account_core::close()
 {
     closing_ = true;
-    while (writing_) co_await base::yield_now{};
+    while (writing_) co_await written_.wait();
     if (!loaded_ || !exists_) co_return;
     for (auto const& [m, s] : std::map<mailbox_id, mailbox_state>{mailboxes_}) {
         if (!s.index || !s.damage.empty() || s.tally.log_rows < services_.options.fold_rows / 4) continue;

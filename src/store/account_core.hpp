@@ -88,7 +88,9 @@ public:
     /// Those who watch the list of mailboxes are to hear of it.
     void restructure(mailbox_id m) { editing(m).told = true; }
     void restructure_all() { head_changed_ = true; }
-    void put_people(mailbox_id m, account_number who, std::shared_ptr<rows::seen_marks const> marks);
+    [[nodiscard]] task<result<void>> put_people(mailbox_id m, account_number who, std::shared_ptr<rows::seen_marks> marks);
+    /// The runs stay as they are.
+    void put_seen_count(mailbox_id m, account_number who, std::shared_ptr<rows::seen_marks const> marks);
     void put_intent(std::uint64_t op, rows::intent i, bool active = false);
     void end_intent(std::uint64_t op);
     /// So many UIDs in a row; the first. 0: there are no more.
@@ -208,7 +210,8 @@ private:
     [[nodiscard]] task<result<std::vector<row>>> scan_all(std::string prefix);
     void take_meta(std::vector<row> const& metas);
     void take_tallies(std::vector<row> const& tallies);
-    void take_people(std::vector<row> const& people);
+    [[nodiscard]] task<result<void>> take_people(std::vector<row> const& people);
+    void take_seen_counts(std::vector<row> const& counts);
     task<void> load_index(mailbox_id m);
     [[nodiscard]] task<result<std::shared_ptr<mailbox_columns>>> read_index(mailbox_id m, rows::page_table const& table, rows::tally const& tally);
     [[nodiscard]] task<result<void>> replay(mailbox_columns& into, rows::log_row const& l);
@@ -275,10 +278,10 @@ private:
     [[nodiscard]] task<result<void>> prepare_transfer_end(account_batch& b, principal const& who, transfer_work& w);
     [[nodiscard]] task<result<void>> show_copies(account_batch& b, principal const& who, transfer_work& w);
     [[nodiscard]] task<result<void>> transfer_large(principal const& who, transfer_work& w);
-    void mark_guest(account_batch& b, principal const& who, mailbox_id m, std::vector<store::uid> const& uids);
+    [[nodiscard]] task<result<void>> mark_guest(account_batch& b, principal const& who, mailbox_id m, std::vector<store::uid> const& uids);
 
     // account_mailboxes.cpp
-    [[nodiscard]] task<result<void>> prepare_create(account_batch& b, principal const& who, std::string const& name, special_use use, bool may_exist);
+    [[nodiscard]] task<result<void>> prepare_create(account_batch& b, principal const& who, std::string const& name, special_use use);
     [[nodiscard]] result<mailbox_id> make_levels(account_batch& b, std::string const& name, special_use use);
     [[nodiscard]] task<result<void>> prepare_delete(account_batch& b, principal const& who, mailbox_id m);
     [[nodiscard]] task<result<void>> prepare_rename(account_batch& b, principal const& who, std::string const& from, std::string const& to);
@@ -328,6 +331,7 @@ private:
     rows::head floor_;
     std::map<mailbox_id, store::uid> uid_floor_;
 
+    base::signal written_;  ///< the writer has ended
     std::deque<operation*> waiting_;
     std::map<mailbox_id, store::uid> recent_;  ///< UIDs from here on are \Recent to the next who asks
     std::vector<std::shared_ptr<watcher>> watchers_;

@@ -33,7 +33,7 @@ task<result<void>> account_core::take_out(account_batch& b, mailbox_id m, uid_se
     for (auto const& [person, marks] : people) {
         auto left = std::make_shared<rows::seen_marks>(*marks);
         forget_seen(*left, gone, *columns);
-        if (*left != *marks) b.put_people(m, person, std::move(left));
+        if (left->seen != marks->seen) b.put_seen_count(m, person, std::move(left));
     }
     columns->remove(gone);
     b.touch(rows::data_type::emails);

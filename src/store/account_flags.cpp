@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t keyword_most = 255;
 constexpr std::size_t set_inline_ranges = 8192;    ///< a longer UID set goes into a page
+constexpr std::size_t runs_enough = 512;           ///< of a guest's marks before they are made compact
 constexpr std::uint32_t slice = 8192;              ///< messages looked at before other work gets its turn
 
 /// System flags are not case-sensitive (RFC 9051 §2.3.2). nullopt: none of them.
@@ -201,7 +202,9 @@ task<result<void>> account_core::prepare_flags(account_batch& b, principal const
     if (!marked.empty()) {
         auto now = std::make_shared<rows::seen_marks>(*marks);
         mark_seen(*now, marked, marks_on, b.when);
-        b.put_people(m, who.who(), std::move(now));
+        if (now->runs.size() > runs_enough) compact(*now, *b.look(m));
+        auto const put = co_await b.put_people(m, who.who(), std::move(now));
+        if (!put) co_return fail(put);
         b.touch(rows::data_type::emails);
     }
     co_return result<void>{};

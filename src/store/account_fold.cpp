@@ -77,12 +77,19 @@ task<result<void>> account_core::fold_pages(account_batch& b, mailbox_id m, rows
     std::uint32_t position = 0;
     for (std::size_t i = 0; i <= table.pages.size(); ++i) {
         bool const rest = i == table.pages.size();
-        std::vector<message_entry> entries;
         auto const end = rest ? columns->size() : columns->positions({table.pages[i].first, table.pages[i].last}).second;
-        for (; position < end; ++position) entries.push_back(columns->at(position));
+        auto const count = end - position;
         bool const is_last = i + 1 == table.pages.size();
         bool const grows = is_last && end < columns->size();
-        bool const same = !rest && entries.size() == table.pages[i].entries && !(grows && entries.size() < most) && entries.size() >= most / 8;
+        // Small pages are gathered, so that a mailbox never ends as many of them.
+        bool const same = !rest && count == table.pages[i].entries && !(grows && count < most) && count >= most / 8;
+        mod_seq newest = 0;
+        for (auto p = position; p < end; ++p) newest = std::max(newest, columns->modseq_at(p));
+        std::vector<message_entry> entries;
+        if (!same || newest != table.pages[i].newest)
+            for (auto p = position; p < end; ++p) entries.push_back(columns->at(p));
+        position = end;
+        co_await base::yield_now{};
         if (!same) {
             if (!rest) {
                 b.drop_page(table.pages[i].statics);
@@ -111,7 +118,7 @@ task<result<void>> account_core::fold_pages(account_batch& b, mailbox_id m, rows
         }
         if (!same) continue;
         auto p = table.pages[i];
-        if (auto const newest = newest_of(entries); newest != p.newest) {
+        if (newest != p.newest) {
             b.drop_page(p.flags);
             auto const flags = co_await b.put_page(rows::encode_flag_page(m, entries));
             if (!flags) co_return fail(flags);
@@ -292,6 +299,13 @@ task<result<void>> account_core::sweep_pages()
         if (!i) co_return fail(i);
         named.insert(i->pages.begin(), i->pages.end());
     }
+    auto const people = co_await scan_all("P");
+    if (!people) co_return fail(people);
+    for (auto const& r : *people) {
+        auto const marks = rows::decode_seen_marks(r.value);
+        if (!marks) co_return fail(marks);
+        named.insert(marks->pages.begin(), marks->pages.end());
+    }
     auto const emails = co_await scan_all("Z");
     if (!emails) co_return fail(emails);
     for (auto const& r : *emails)
@@ -347,7 +361,7 @@ task<result<bool>> account_core::sweep_deliveries()
     std::size_t n = 0;
     for (auto const& r : *some) {
         auto const d = rows::decode_delivered(r.value);
-        // A clock set back must not make a young row look old, nor one set forward kill all: only rows of the past count (trust.md D10).
+        // A damaged row answers `broken` to its delivery for ever; without it the delivery is repeated once at most.
         if (d && d->wall >= b.wall - month_seconds) continue;
         b.erase(r.key);
         ++n;

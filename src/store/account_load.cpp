@@ -68,7 +68,11 @@ task<result<void>> account_core::load_rows()
     if (!people) co_return fail(people);
     take_meta(*metas);
     take_tallies(*tallies);
-    take_people(*people);
+    auto const taken = co_await take_people(*people);
+    if (!taken) co_return fail(taken);
+    auto const counts = co_await scan_all("C");
+    if (!counts) co_return fail(counts);
+    take_seen_counts(*counts);
     rebuild_names();
     auto const marks = co_await scan_all("S");
     if (!marks) co_return fail(marks);
@@ -143,23 +147,52 @@ void account_core::take_tallies(std::vector<row> const& tallies)
     }
 }
 
-void account_core::take_people(std::vector<row> const& people)
+task<result<void>> account_core::take_people(std::vector<row> const& people)
 {
     for (auto const& r : people) {
         std::uint32_t id = 0;
         std::string_view rest;
         if (!keys::parse_be32(r.key, id, rest)) continue;
-        auto const it = mailboxes_.find(id);
         base::row_reader who{rest};
         auto const person = who.be64();
-        if (it == mailboxes_.end() || !who.ok()) continue;
+        if (!who.ok() || !mailboxes_.contains(id)) continue;
         auto marks = rows::decode_seen_marks(r.value);
+        for (auto const& p : marks ? marks->pages : std::vector<page_id>{}) {
+            auto const page = co_await services_.storage.get_page(where_, p);
+            if (!page && page.error().what != fault::kind::not_found) co_return fail(page);
+            auto const runs = page ? rows::decode_run_page(*page) : rows::decode_run_page({});
+            if (!runs) {
+                marks = fail(runs);
+                break;
+            }
+            marks->runs.insert(marks->runs.end(), runs->begin(), runs->end());
+        }
         if (!marks) {
             // A guest's read marks: losing them is a nuisance; refusing the mailbox would be worse.
             services_.log.error("row_damaged", {{"account", number_}, {"fault", marks.error()}});
             continue;
         }
-        it->second.people[person] = std::make_shared<rows::seen_marks const>(std::move(*marks));
+        mailboxes_.at(id).people[person] = std::make_shared<rows::seen_marks const>(std::move(*marks));
+    }
+    co_return result<void>{};
+}
+
+void account_core::take_seen_counts(std::vector<row> const& counts)
+{
+    for (auto const& r : counts) {
+        std::uint32_t id = 0;
+        std::string_view rest;
+        if (!keys::parse_be32(r.key, id, rest)) continue;
+        base::row_reader who{rest};
+        auto const person = who.be64();
+        auto const count = rows::decode_seen_count(r.value);
+        auto const it = mailboxes_.find(id);
+        if (!who.ok() || !count || it == mailboxes_.end()) continue;
+        auto const marks = it->second.people.find(person);
+        if (marks == it->second.people.end()) continue;
+        auto counted = std::make_shared<rows::seen_marks>(*marks->second);
+        counted->seen = *count;
+        marks->second = std::move(counted);
     }
 }
 

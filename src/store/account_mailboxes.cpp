@@ -97,12 +97,11 @@ result<mailbox_id> account_core::make_levels(account_batch& b, std::string const
     return parent;
 }
 
-task<result<void>> account_core::prepare_create(account_batch& b, principal const& who, std::string const& name, special_use use, bool may_exist)
+task<result<void>> account_core::prepare_create(account_batch& b, principal const& who, std::string const& name, special_use use)
 {
     auto const allowed = may_create(who, name);
     if (!allowed) co_return fail(allowed);
     if (auto const* const known = find(name)) {
-        if (may_exist) co_return result<void>{};
         if (!has(rights_of(who, *known), right::lookup)) co_return cannot("this mailbox name cannot be used");
         co_return exists_already();
     }
@@ -125,12 +124,16 @@ task<result<mailbox_info>> account_core::create_mailbox(principal const& who, st
     if (!canonical) co_return fail(canonical);
     operation op;
     op.alone = true;
-    op.prepare = [&](account_batch& b) { return prepare_create(b, who, *canonical, use, false); };
+    mailbox_info info;
+    op.prepare = [&](account_batch& b) {
+        b.afterwards([&] {
+            if (auto const* const s = find(*canonical)) info = info_of(who, *s);
+        });
+        return prepare_create(b, who, *canonical, use);
+    };
     auto const done = co_await submit(op);
     if (!done) co_return fail(done);
-    auto const* const s = find(*canonical);
-    if (s == nullptr || !has(rights_of(who, *s), right::lookup)) co_return no_such_mailbox();  // another one removed it at once
-    co_return info_of(who, *s);
+    co_return info;
 }
 
 task<result<void>> account_core::prepare_delete(account_batch& b, principal const& who, mailbox_id m)
@@ -156,7 +159,11 @@ task<result<void>> account_core::prepare_delete(account_batch& b, principal cons
         }
         for (auto const& t : s->pages->tombstones) b.drop_page(t.page);
     }
-    for (auto const& [person, marks] : s->people) b.erase(keys::seen(m, person));
+    for (auto const& [person, marks] : s->people) {
+        b.erase(keys::seen(m, person));
+        b.erase(keys::seen_count(m, person));
+        for (auto const& p : marks->pages) b.drop_page(p);
+    }
     b.touch(rows::data_type::mailboxes);
     b.touch(rows::data_type::emails);
     b.remove(m);
@@ -210,12 +217,11 @@ task<result<void>> account_core::prepare_rename(account_batch& b, principal cons
 /// RFC 9051 §6.3.6: the messages of INBOX move to a new mailbox, INBOX stays and is empty; names below it do not change.
 task<result<void>> account_core::rename_inbox(principal const& who, std::string const& to)
 {
+    auto const inbox = find("INBOX")->meta->id;  // the caller has just seen it
     auto const made = co_await create_mailbox(who, to, special_use::none);
     if (!made) co_return fail(made);
-    auto const* const inbox = find("INBOX");
-    if (inbox == nullptr) co_return no_such_mailbox();
     uid_set const all{{1, ~store::uid{0}}};
-    auto const moved = co_await transfer(who, inbox->meta->id, all, made->id, true);
+    auto const moved = co_await transfer(who, inbox, all, made->id, true);
     if (!moved) co_return fail(moved);
     co_return result<void>{};
 }

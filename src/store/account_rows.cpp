@@ -503,24 +503,19 @@ result<intent> decode_intent(std::string_view row)
     return i;
 }
 
-std::string encode(seen_marks const& s)
+namespace {
+void write_runs(row_writer& w, std::vector<seen_run> const& runs)
 {
-    row_writer w;
-    w.u8(1).varint(s.seen).varint(s.runs.size());
+    w.varint(runs.size());
     store::uid last = 0;
-    for (auto const& run : s.runs) {
+    for (auto const& run : runs) {
         w.varint(run.first - last).varint(run.last - run.first).u8(run.seen ? 1 : 0).varint(run.when);
         last = run.last;
     }
-    return w.take_sealed();
 }
-
-result<seen_marks> decode_seen_marks(std::string_view row)
+std::vector<seen_run> read_runs(row_reader& r)
 {
-    row_reader r{{}};
-    if (!open(row, 1, r)) return damaged("P");
-    seen_marks s;
-    s.seen = narrow(r);
+    std::vector<seen_run> runs;
     auto const n = elements(r);
     store::uid last = 0;
     for (std::size_t i = 0; i < n && r.ok(); ++i) {
@@ -531,10 +526,67 @@ result<seen_marks> decode_seen_marks(std::string_view row)
         run.last = last = run.first + static_cast<store::uid>(length);
         run.seen = r.u8() != 0;
         run.when = r.varint();
-        s.runs.push_back(run);
+        runs.push_back(run);
+    }
+    return runs;
+}
+}  // namespace
+
+std::string encode(seen_marks const& s)
+{
+    row_writer w;
+    if (s.pages.empty()) {
+        w.u8(1);
+        write_runs(w, s.runs);
+    } else {
+        w.u8(2).varint(s.pages.size());
+        for (auto const& p : s.pages) w.raw(p.view());
+    }
+    return w.take_sealed();
+}
+
+result<seen_marks> decode_seen_marks(std::string_view row)
+{
+    row_reader r{{}};
+    seen_marks s;
+    if (open(row, 1, r)) {
+        s.runs = read_runs(r);
+    } else if (open(row, 2, r)) {
+        auto const n = elements(r);
+        if (n == 0) r.spoil();
+        for (std::size_t i = 0; i < n && r.ok(); ++i) s.pages.push_back(read_page_id(r));
+    } else {
+        return damaged("P");
     }
     if (!whole(r)) return damaged("P");
     return s;
+}
+
+std::string encode_run_page(std::vector<seen_run> const& runs)
+{
+    row_writer w;
+    w.u8('R');
+    write_runs(w, runs);
+    return w.take_sealed();
+}
+
+result<std::vector<seen_run>> decode_run_page(std::string_view page)
+{
+    row_reader r{{}};
+    if (!open(page, 'R', r)) return damaged("a page of P");
+    auto runs = read_runs(r);
+    if (!whole(r)) return damaged("a page of P");
+    return runs;
+}
+
+std::string encode_seen_count(std::uint32_t seen) { return row_writer{}.u8(1).varint(seen).take_sealed(); }
+result<std::uint32_t> decode_seen_count(std::string_view row)
+{
+    row_reader r{{}};
+    if (!open(row, 1, r)) return damaged("C");
+    auto const seen = narrow(r);
+    if (!whole(r)) return damaged("C");
+    return seen;
 }
 
 std::string encode_static_page(mailbox_id m, std::vector<message_entry> const& entries)

@@ -168,12 +168,17 @@ struct seen_run {
     bool operator==(seen_run const&) const = default;
 };
 struct seen_marks {
-    std::uint32_t seen = 0;  ///< messages that exist and are seen
+    std::uint32_t seen = 0;  ///< messages that exist and are seen: a row of its own, since expunges change it for every guest
     std::vector<seen_run> runs;
-    bool operator==(seen_marks const&) const = default;
+    std::vector<page_id> pages;  ///< where the runs are when they are many; not part of their value
 };
+/// The runs, or when there are `pages` their names.
 [[nodiscard]] std::string encode(seen_marks const& s);
 [[nodiscard]] result<seen_marks> decode_seen_marks(std::string_view row);
+[[nodiscard]] std::string encode_run_page(std::vector<seen_run> const& runs);
+[[nodiscard]] result<std::vector<seen_run>> decode_run_page(std::string_view page);
+[[nodiscard]] std::string encode_seen_count(std::uint32_t seen);
+[[nodiscard]] result<std::uint32_t> decode_seen_count(std::string_view row);
 
 /// The pages. Decoders fill in what their half of an entry holds.
 [[nodiscard]] std::string encode_static_page(mailbox_id m, std::vector<message_entry> const& entries);

@@ -28,7 +28,7 @@ std::string thread_lookup(std::string_view hash) { return std::string{"T"}.appen
 std::string thread_email(std::uint64_t thread, email_id e) { return base::row_writer{}.u8('Q').be64(thread).be64(e).take(); }
 std::string thread_emails(std::uint64_t thread) { return letter64('Q', thread); }
 std::string seen(mailbox_id m, account_number person) { return base::row_writer{}.u8('P').be32(m).be64(person).take(); }
-std::string seen_of(mailbox_id m) { return letter32('P', m); }
+std::string seen_count(mailbox_id m, account_number person) { return base::row_writer{}.u8('C').be32(m).be64(person).take(); }
 std::string delivery(std::string_view id) { return "D" + hash16(id); }
 std::string intent(std::uint64_t op) { return letter64('X', op); }
 std::string message_hash(std::string_view message_id) { return hash16(message_id); }

@@ -24,7 +24,7 @@ namespace mansio::store::keys {
 [[nodiscard]] std::string thread_email(std::uint64_t thread, email_id e);
 [[nodiscard]] std::string thread_emails(std::uint64_t thread);          ///< prefix
 [[nodiscard]] std::string seen(mailbox_id m, account_number person);
-[[nodiscard]] std::string seen_of(mailbox_id m);                        ///< prefix
+[[nodiscard]] std::string seen_count(mailbox_id m, account_number person);
 [[nodiscard]] std::string delivery(std::string_view id);
 [[nodiscard]] std::string intent(std::uint64_t op);
 /// What a message id is looked up by: 16 octets.

@@ -7,7 +7,6 @@ namespace mansio::store {
 namespace {
 
 constexpr std::array<std::string_view, 5> system_names{"\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"};
-constexpr std::size_t most_runs = 2048;
 
 class shared_view final : public mailbox_view {
 public:
@@ -79,22 +78,6 @@ void push_run(std::vector<rows::seen_run>& runs, rows::seen_run const& run)
     }
 }
 
-/// Neighbours of one state get the later of their modseqs until few enough are left. UIDs between two runs that are joined do not
-/// exist any more or were never marked, so only runs without a gap are joined first.
-void shrink(std::vector<rows::seen_run>& runs)
-{
-    std::vector<rows::seen_run> out;
-    for (auto const& run : runs) {
-        if (!out.empty() && out.back().seen == run.seen && out.back().last + 1 == run.first) {
-            out.back().last = run.last;
-            out.back().when = std::max(out.back().when, run.when);
-        } else {
-            out.push_back(run);
-        }
-    }
-    runs = std::move(out);
-}
-
 }  // namespace
 
 std::optional<std::uint32_t> mailbox_view::find(store::uid u) const noexcept
@@ -158,7 +141,6 @@ void mark_seen(rows::seen_marks& marks, std::vector<store::uid> const& which, bo
         push_run(out, rows::seen_run{.first = *next, .last = *next, .seen = seen, .when = when});
         if (seen) ++marks.seen;
     }
-    if (out.size() > most_runs) shrink(out);
     marks.runs = std::move(out);
 }
 
@@ -171,12 +153,22 @@ void forget_seen(rows::seen_marks& marks, uid_set const& gone, mailbox_columns c
             if (run != nullptr && run->seen && marks.seen > 0) --marks.seen;
         }
     }
+}
+
+void compact(rows::seen_marks& marks, mailbox_columns const& columns)
+{
     std::vector<rows::seen_run> out;
-    // A run keeps UIDs that are gone: they cost nothing and are never asked for. One that lies wholly in a gap goes.
+    std::uint32_t end = 0;  // position behind the last run kept
     for (auto const& run : marks.runs) {
-        auto const it = std::upper_bound(gone.begin(), gone.end(), run.first, [](store::uid v, auto const& range) { return v < range.first; });
-        bool const inside = it != gone.begin() && run.last <= std::prev(it)->second;
-        if (!inside) out.push_back(run);
+        auto const span = columns.positions({run.first, run.last});
+        if (span.first == span.second) continue;
+        if (!out.empty() && out.back().seen == run.seen && span.first == end) {
+            out.back().last = run.last;
+            out.back().when = std::max(out.back().when, run.when);
+        } else {
+            out.push_back(run);
+        }
+        end = span.second;
     }
     marks.runs = std::move(out);
 }

@@ -23,10 +23,12 @@ struct view_facts {
 
 /// The mark of one UID; nullptr: never marked.
 [[nodiscard]] rows::seen_run const* find_run(rows::seen_marks const& marks, store::uid u) noexcept;
-/// Marks the existing UIDs of `which` (ascending) and keeps the count. Runs are joined; beyond `most` of them the oldest marks are
-/// given later modseqs: a client then hears of a flag twice, never too seldom.
+/// Marks the existing UIDs of `which` (ascending) and keeps the count. Neighbours that share a mark share a run.
 void mark_seen(rows::seen_marks& marks, std::vector<store::uid> const& which, bool seen, mod_seq when);
-/// Those UIDs went away.
+/// Those UIDs went away: only the count changes, their runs cost nothing.
 void forget_seen(rows::seen_marks& marks, uid_set const& gone, mailbox_columns const& before);
+/// Drops runs of messages that are gone and joins neighbours that say the same; the later modseq stands for both, so that a client
+/// may hear of a flag twice, never too seldom.
+void compact(rows::seen_marks& marks, mailbox_columns const& columns);
 
 }  // namespace mansio::store
