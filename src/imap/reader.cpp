@@ -54,6 +54,10 @@ task<result<void>> read_rest(net::buffered_stream& peer, raw_command& into, comm
 {
     std::uint64_t seen = 0;
     while (true) {
+        if (peer.queued() != 0 && !peer.has_line()) {
+            auto const answered = co_await peer.flush(timing.write_by());
+            if (!answered) co_return fail(answered);
+        }
         auto line = co_await peer.read_line(static_cast<std::size_t>(bounds.line), timing.read_by);
         // The rest of that line may announce a literal: the place is lost.
         if (!line && line.error().what == fault::kind::over_limit) co_return fail(fault::kind::over_limit, "[TOOBIG] the command line is too long", "line");
@@ -82,11 +86,9 @@ task<result<void>> read_rest(net::buffered_stream& peer, raw_command& into, comm
             into.refusal = std::move(refused);
             continue;  // the rest of the command follows
         }
-        if (head->synchronizing) {
-            peer.put("+ OK\r\n");
-            auto const asked = co_await peer.flush(timing.write_by());
-            if (!asked) co_return fail(asked);
-        }
+        if (head->synchronizing) peer.put("+ OK\r\n");
+        auto const answered = co_await peer.flush(timing.write_by());  // earlier answers do not wait for what may come late
+        if (!answered) co_return fail(answered);
         auto octets = co_await peer.read_exactly(static_cast<std::size_t>(head->octets), timing.read_by);
         if (!octets) co_return fail(octets);
         into.text += "\r\n";

@@ -117,7 +117,7 @@ task<void> session::converse()
     while (phase_ != phase::over && !moving()) {
         if (revoked_) co_return close("this sign-in was revoked");
         if (stopping_) co_return close("the server is going down, come back soon");
-        if (peer_.queued() != 0 && !peer_.has_unread()) {  // answers to pipelined commands leave together
+        if (peer_.queued() != 0 && !peer_.has_line()) {  // answers to pipelined commands leave together
             auto const sent = co_await peer_.flush(write_by());
             if (!sent) phase_ = phase::over;
             if (!sent) co_return;

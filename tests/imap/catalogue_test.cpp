@@ -346,6 +346,17 @@ TEST(session, answers_pipelined_commands_in_order)
     EXPECT_TRUE(answer.ends_with("4 OK LOGOUT completed\r\n")) << answer;
 }
 
+TEST(session, answers_before_waiting_for_the_rest_of_the_next_command)
+{
+    rig r;
+    wire_client peer{r, "c"};
+    greeted(peer);
+    EXPECT_EQ(peer.say("a NOOP\r\nb NO"), "a OK NOOP completed\r\n");
+    EXPECT_EQ(peer.say("OP\r\nc LOGIN {3+}\r\nx"), "b OK NOOP completed\r\n");
+    EXPECT_TRUE(peer.say("yz y\r\n" + login(r) + "d APPEND INBOX {6+}\r\nN:").contains("in OK"));
+    EXPECT_TRUE(peer.say(" 1\r\n\r\n").starts_with("d OK"));
+}
+
 TEST(fetch, of_summaries_opens_no_blob)
 {
     rig r;

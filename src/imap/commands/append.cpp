@@ -155,11 +155,9 @@ task<result<onward>> one_message(appending& a)
         s.close("[TOOBIG] the message is too big");
         co_return fail(fault::kind::closed, "", "literal");
     }
-    if (head.synchronizing) {
-        s.peer().put("+ OK\r\n");
-        auto const asked = co_await s.peer().flush(s.write_by());
-        if (!asked) co_return fail(asked);
-    }
+    if (head.synchronizing) s.peer().put("+ OK\r\n");
+    auto const asked = co_await s.peer().flush(s.write_by());
+    if (!asked) co_return fail(asked);
     auto const received = co_await receive(a, head);
     if (!received) co_return fail(received);
     if (!a.failed) {
