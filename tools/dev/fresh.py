@@ -4,6 +4,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -133,6 +134,9 @@ def command(args):
     commit = output("git", "rev-parse", "--short", "HEAD")
     if output("git", "status", "--porcelain"):
         say(f"prove-fresh: the work tree has changes; the commit {commit} is what is proved")
+    # Ended from outside, we still take the systems away; what runs inside dies with the program that entered it.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda n, _: sys.exit(128 + n))
     watch = Stopwatch()
     for user in users:
         system = System(user, args.ccache and str(pathlib.Path(args.ccache).resolve()))
