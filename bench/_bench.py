@@ -137,22 +137,40 @@ mail_location = sdbox:/bench/mail/%n
 mail_uid = dovecot
 mail_gid = dovecot
 first_valid_uid = 1
-passdb { driver = static
-  args = password=secret }
-userdb { driver = static
-  args = uid=dovecot gid=dovecot home=/bench/mail/%n allow_all_users=yes }
-service imap-login { service_count = 0
+passdb {
+  driver = static
+  args = password=secret
+}
+userdb {
+  driver = static
+  args = uid=dovecot gid=dovecot home=/bench/mail/%n allow_all_users=yes
+}
+service imap-login {
+  service_count = 0
   process_min_avail = 2
   client_limit = 1000
-  inet_listener imap { port = IMAP }
-  inet_listener imaps { port = 0 } }
-service imap { service_count = 0
+  inet_listener imap {
+    port = @IMAP@
+  }
+  inet_listener imaps {
+    port = 0
+  }
+}
+service imap {
+  service_count = 0
   process_min_avail = 20
-  process_limit = 2000 }
-service lmtp { process_min_avail = 10
-  inet_listener lmtp { address = 127.0.0.1
-    port = LMTP } }
-protocol lmtp { auth_username_format = %n }
+  process_limit = 2000
+}
+service lmtp {
+  process_min_avail = 10
+  inet_listener lmtp {
+    address = 127.0.0.1
+    port = @LMTP@
+  }
+}
+protocol lmtp {
+  auth_username_format = %n
+}
 auth_username_format = %n
 mail_max_userip_connections = 1000
 """
@@ -160,13 +178,13 @@ mail_max_userip_connections = 1000
     def __init__(self, users):
         self.data = scratch()
         self.ports = {"lmtp": free_port(), "imap": free_port()}
-        text = self.CONFIG.replace("IMAP }", f"{self.ports['imap']} }}").replace("port = LMTP", f"port = {self.ports['lmtp']}")
+        text = self.CONFIG.replace("@IMAP@", str(self.ports["imap"])).replace("@LMTP@", str(self.ports["lmtp"]))
         (self.data / "dovecot.conf").write_text(text)
         for sub in ("mail", "state", "run"):
             (self.data / sub).mkdir()
         inside = f"chown -R dovecot /bench/mail && exec /usr/sbin/dovecot -F -c /bench/dovecot.conf"
         peers.make("dovecot")
-        self.process = start(peers.enter_argv("dovecot", ["sh", "-c", inside], [(self.data, "/bench")]), stderr=subprocess.DEVNULL)
+        self.process = start(peers.enter_argv("dovecot", ["sh", "-c", inside], [(self.data, "/bench")]), stderr=sys.stderr)
         self.pid, self.password, self.user, self.rcpt = self.process.pid, "secret", "u%d", "u%d"
         wait_port(self.ports["imap"], self.process)
         wait_port(self.ports["lmtp"], self.process)
