@@ -58,7 +58,7 @@ void intake::end_header(std::string_view header)
 {
     in_header_ = false;
     header_ = filter_header(header, rules_, limits_);
-    if (header_.over_limit) return refuse({552, "5.3.4", "the header is too big"});
+    if (header_.over_limit) return refuse({552, "5.3.4", std::string{header_refusal}});
     store(header_.changed ? std::string_view{header_.text} : header);
     header_.text = {};
     pending_ = {};
@@ -77,7 +77,7 @@ void intake::put(std::string_view octets)
             return store(octets.substr(*end));
         }
     }
-    if (pending_.size() + octets.size() > limits_.header_size + 65536) return refuse({552, "5.3.4", "the header is too big"});
+    if (pending_.size() + octets.size() > limits_.header_size + 65536) return refuse({552, "5.3.4", std::string{header_refusal}});
     auto const granted = header_hold_ ? header_hold_.grow(octets.size()) : static_cast<bool>(header_hold_ = memory_.take(octets.size()));
     if (!granted && !octets.empty()) return refuse({452, "4.3.1", "the server is busy, try again later"});
     pending_ += octets;

@@ -13,6 +13,9 @@
 
 namespace mansio::accept {
 
+/// The words of a 552 that is about the header.
+inline constexpr std::string_view header_refusal = "the header is too big";
+
 /// Octets go in with put(), however cut; nothing of the message is held here but its header, until that is complete. A refusal is remembered, not
 /// thrown: the protocol must read to the message's true end before it may answer (trust.md W1).
 /// Lifetime: keep it until the commit: it holds the spool's writer and so the memory budget's share. Threads: none.

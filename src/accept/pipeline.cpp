@@ -29,13 +29,24 @@ struct pipeline::impl {
     };
     std::array<figures, stage_names.size()> by_stage;
     std::array<base::counter*, doors.size()> accepted{};
+    // Figures of the limits that acceptance keeps (base/limits.def names them).
     base::counter& loops;
     base::counter& harvest_blocks;
+    base::counter& too_many_recipients;
+    base::counter& message_too_big;
+    base::counter& header_too_big;
+    base::counter& memory_refusals;
+    base::counter& spooled;
 
     impl(parts p, options o)
         : shop{p, o, srs{o.srs_key}, harvest_table{p.clock, p.limits.smtp_unknown_recipients}, {}},
           loops(p.metrics.get_counter("mansio_mail_loops_total", "messages refused because they went in a circle")),
-          harvest_blocks(p.metrics.get_counter("mansio_smtp_harvest_blocks_total", "answers to networks that asked for too many unknown recipients"))
+          harvest_blocks(p.metrics.get_counter("mansio_smtp_harvest_blocks_total", "answers to networks that asked for too many unknown recipients")),
+          too_many_recipients(p.metrics.get_counter("mansio_smtp_too_many_recipients_total", "recipients over the number a message may have")),
+          message_too_big(p.metrics.get_counter("mansio_message_too_big_total", "messages refused for their size")),
+          header_too_big(p.metrics.get_counter("mansio_header_too_big_total", "messages refused for the size of their header")),
+          memory_refusals(p.metrics.get_counter("mansio_memory_refusals_total", "messages put off because memory or disk had no room")),
+          spooled(p.metrics.get_counter("mansio_messages_spooled_total", "messages too large to stay in memory until they were committed"))
     {
         for (std::size_t i = 0; i < stage_names.size(); ++i) {
             auto const label = "stage=\"" + std::string{stage_names[i]} + "\"";
@@ -62,7 +73,10 @@ void pipeline::impl::refused(message const& m, decision const& d)
 {
     figures_of(d.stage).refused->add();
     if (d.say.status == "5.4.6") loops.add();
-    if (d.say.code == 421) harvest_blocks.add();
+    else if (d.say.code == 421) harvest_blocks.add();
+    else if (d.say.status == "4.5.3") too_many_recipients.add();
+    else if (d.say.status == "4.3.1") memory_refusals.add();
+    else if (d.say.status == "5.3.4") (d.say.text == header_refusal ? header_too_big : message_too_big).add();
     shop.with.log.info("message_refused", {{"session", m.from->session},
                                            {"message", m.id},
                                            {"door", name_of(m.from->through)},
@@ -136,6 +150,7 @@ task<decision> pipeline::finish(message& m)
     auto const began = impl_->shop.with.clock.monotonic();
     auto d = co_await impl_->run(on_message, m);
     if (!d) co_return d;
+    if (m.octets.mapped()) impl_->spooled.add();
     bool any = false;
     for (auto const& r : m.outcomes) any = any || r.positive();
     if (any) impl_->accepted[static_cast<std::size_t>(m.from->through)]->add();

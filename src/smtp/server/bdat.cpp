@@ -10,7 +10,7 @@ namespace {
 /// Reads `size` octets, into the message or, without one, to nowhere. nullopt: all were read; else what to answer, and the connection closes.
 task<std::optional<reply>> take_octets(session& s, std::uint64_t size, bool keep)
 {
-    slow_peer const pace{s};
+    slow_peer const unkept{s};
     std::uint64_t got = 0;
     into_message sink{s.mail};
     while (got < size) {
@@ -24,7 +24,8 @@ task<std::optional<reply>> take_octets(session& s, std::uint64_t size, bool keep
             MANSIO_ASSERT(taken == chunk->size());
             judge_line_ends(s, *s.chunks);
         }
-        if (pace.too_slow(got)) co_return read_failed(s, fault{fault::kind::timeout, "too slow"});
+        bool const slow = keep ? s.pace->too_slow(s.mail.incoming->received()) : unkept.too_slow(got);
+        if (slow) co_return read_failed(s, fault{fault::kind::timeout, "too slow"});
     }
     co_return std::nullopt;
 }
@@ -45,6 +46,7 @@ task<reply> bdat(session& s, std::string_view args)
         s.house.with.acceptance.open(s.mail);
         auto const ends = s.who.mends_line_ends() ? wire::data_decoder::line_ends::normalise : wire::data_decoder::line_ends::keep;
         s.chunks.emplace(ends, wire::data_decoder::framing::counted);
+        s.pace.emplace(s);
     }
     auto ended = co_await take_octets(s, size, keep);
     if (ended) co_return std::move(*ended);

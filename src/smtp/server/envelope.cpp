@@ -5,7 +5,10 @@ namespace mansio::smtp::commands {
 
 task<reply> mail(session& s, std::string_view args)
 {
-    if (s.transactions >= s.limits().smtp_transactions) co_return reply{421, "4.7.0", "enough messages on one connection"}.and_hang_up();
+    if (s.transactions >= s.limits().smtp_transactions) {
+        s.house.transactions_max.add();
+        co_return reply{421, "4.7.0", "enough messages on one connection"}.and_hang_up();
+    }
     auto parsed = wire::parse_mail(args, s.who.extended);
     if (!parsed) co_return parsed.error();
     s.mail.sender = std::move(parsed->sender);
@@ -14,7 +17,6 @@ task<reply> mail(session& s, std::string_view args)
     s.mail.smtputf8 = parsed->smtputf8;
     auto d = co_await s.house.with.acceptance.begin(s.mail);
     if (!d) s.reset();
-    else s.idle_commands = 0;
     co_return std::move(d.say);
 }
 

@@ -81,8 +81,8 @@ server::~server() = default;
 
 void server::serve(base::executor& here, net::accepted from, face how)
 {
-    if (impl_->house.stopping) return;  // closes it
     auto& c = impl_->corner_of(here);
+    if (impl_->house.stopping) return;  // closes it; asked after the corner is known to stop(), which sets it before it looks for corners
     c.group.spawn(host(impl_->house, c, std::move(from), how));
 }
 

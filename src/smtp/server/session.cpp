@@ -161,6 +161,7 @@ hall::hall(services s, server_options o)
     : with(s), set(std::move(o)), timeouts(s.metrics.get_counter("mansio_smtp_timeouts_total", "SMTP and LMTP conversations that were given up for silence")),
       strikes(s.metrics.get_counter("mansio_smtp_strikes_total", "SMTP and LMTP conversations ended for too many refused commands")),
       lines_too_long(s.metrics.get_counter("mansio_smtp_line_too_long_total", "SMTP and LMTP lines over the limit")),
+      transactions_max(s.metrics.get_counter("mansio_smtp_transactions_max_total", "SMTP and LMTP connections told to come back for more messages")),
       connections(s.metrics.get_gauge("mansio_smtp_connections", "SMTP and LMTP connections open"))
 {
     for (std::size_t i = 0; i < commands.size(); ++i)
@@ -192,7 +193,17 @@ void session::note_tls()
 void session::reset()
 {
     chunks.reset();
+    pace.reset();
     accept::pipeline::reset(mail);
+}
+
+slow_peer::slow_peer(session& s) : clock_(s.here.clock()), patience_(base::limits::seconds(s.limits().smtp_data_wait)), began_(clock_.monotonic()) {}
+
+bool slow_peer::too_slow(std::uint64_t octets_so_far) const noexcept
+{
+    constexpr double least_octets_per_second = 50;
+    auto const taken = clock_.monotonic() - began_;
+    return taken > patience_ && static_cast<double>(octets_so_far) < least_octets_per_second * std::chrono::duration<double>(taken).count();
 }
 
 reply read_failed(session& s, fault const& f)

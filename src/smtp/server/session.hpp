@@ -26,10 +26,25 @@ struct hall {
     base::counter& timeouts;
     base::counter& strikes;
     base::counter& lines_too_long;
+    base::counter& transactions_max;
     base::gauge& connections;
     std::atomic<bool> stopping{false};
     std::atomic<std::size_t> open{0};
     hall(services s, server_options o);
+};
+
+struct session;
+
+/// A peer must not hold a message open for ever with an octet now and then (trust.md D12).
+class slow_peer {
+public:
+    explicit slow_peer(session& s);
+    [[nodiscard]] bool too_slow(std::uint64_t octets_so_far) const noexcept;
+
+private:
+    base::clock& clock_;
+    std::chrono::nanoseconds patience_;
+    monotonic_time began_;
 };
 
 struct session {
@@ -43,6 +58,7 @@ struct session {
     bool greeted = false;
     bool first_line = true;
     std::optional<wire::data_decoder> chunks;     // BDAT under way
+    std::optional<slow_peer> pace;                // of all its chunks together
     unsigned struck = 0, sign_in_failures = 0;
     unsigned idle_commands = 0;                   // since the last message: NOOP and the like bring nothing forward
     std::uint64_t transactions = 0;
@@ -75,23 +91,6 @@ public:
 
 private:
     accept::message& message_;
-};
-
-/// A peer must not hold a message open for ever with an octet now and then (trust.md D12).
-class slow_peer {
-public:
-    explicit slow_peer(session& s) : clock_(s.here.clock()), patience_(base::limits::seconds(s.limits().smtp_data_wait)), began_(clock_.monotonic()) {}
-    [[nodiscard]] bool too_slow(std::uint64_t octets_so_far) const noexcept
-    {
-        constexpr double least_octets_per_second = 50;
-        auto const taken = clock_.monotonic() - began_;
-        return taken > patience_ && static_cast<double>(octets_so_far) < least_octets_per_second * std::chrono::duration<double>(taken).count();
-    }
-
-private:
-    base::clock& clock_;
-    std::chrono::nanoseconds patience_;
-    monotonic_time began_;
 };
 
 /// A read that failed: 421 when time ran out, else nothing to say to nobody; the connection closes.

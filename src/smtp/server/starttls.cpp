@@ -8,6 +8,7 @@ task<reply> starttls(session& s, std::string_view args)
     if (!args.empty()) co_return reply{501, "5.5.4", "STARTTLS stands alone"};
     if (s.how.tls == nullptr) co_return reply{502, "5.5.1", "TLS is not available here"};
     if (!s.who.tls.empty()) co_return reply{503, "5.5.1", "TLS is in force already"};
+    if (s.who.signed_in()) co_return reply{503, "5.5.1", "you are signed in already"};  // what was said in clear would have to be forgotten (RFC 3207 §4.2)
     if (s.mail.begun) co_return reply{503, "5.5.1", "a mail transaction is open"};
     // Anything said in clear after STARTTLS would be taken as said under TLS (CVE-2011-0411, trust.md W4): an attacker's words, so not even a reply.
     if (s.io.has_unread()) {
