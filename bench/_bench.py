@@ -27,9 +27,14 @@ _running = []
 
 @atexit.register
 def stop_all():
+    # unshare waits for what runs inside and passes no signal on, so everything below is told too.
     for p in reversed(_running):
         if p.poll() is None:
-            p.terminate()
+            for pid in reversed(tree(p.pid)):
+                try:
+                    os.kill(pid, signal.SIGTERM)
+                except ProcessLookupError:
+                    pass
     for p in _running:
         try:
             p.wait(timeout=20)
