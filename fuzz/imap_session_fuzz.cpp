@@ -33,7 +33,8 @@ struct world {
     base::metrics metrics;
     base::memory_budget budget{8U << 20U};
     std::unique_ptr<store::engine> engine = store::make_memory_engine(clock, random);
-    store::accounts accounts{*engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, base::null_log(), metrics, store::accounts::options{}};
+    store::accounts accounts{
+        *engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, base::null_log(), metrics, store::accounts::options{}};
     auth::directory people{*engine, loop, limits, random, base::null_log()};
     auth::sign_in door{people, *engine, loop, std::string(32, 'p'), limits, random, base::null_log(), metrics};
     store::spool spool{std::filesystem::temp_directory_path().string(), 1U << 20U, budget};
@@ -51,7 +52,8 @@ struct world {
         must(a && loop.run(accounts.create(a->number, 0)) && loop.run(people.account_ready(a->number)));
         auto const secret = loop.run(door.add_app_password(a->number, "f", auth::all_mail_protocols, false, std::chrono::days{1}));
         must(secret.has_value());
-        opening = "l LOGIN a " + secret->secret + "\r\nm APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + std::string{message} + "\r\ns SELECT INBOX\r\n";
+        opening = "l LOGIN a " + secret->secret + "\r\nm APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + std::string{message} +
+                  "\r\ns SELECT INBOX\r\n";
     }
     ~world()
     {

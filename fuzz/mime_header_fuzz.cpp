@@ -109,7 +109,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     require(base_subject(text).size() <= size);
     (void)html_to_text(text);
     auto const first = text.substr(0, size / 2);
-    for (auto const* charset : {"", "utf-8", "iso-2022-jp", "gb18030", "utf-16", "utf-7", "euc-kr", "koi8-r", "hz"}) require(base::is_utf8(to_utf8(first, charset)));
+    for (auto const* charset : {"", "utf-8", "iso-2022-jp", "gb18030", "utf-16", "utf-7", "euc-kr", "koi8-r", "hz"})
+        require(base::is_utf8(to_utf8(first, charset)));
     require(base::is_utf8(to_utf8(first, text.substr(size / 2).substr(0, 40))));
     return 0;
 }

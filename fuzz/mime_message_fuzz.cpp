@@ -26,7 +26,8 @@ void require_wire(std::string_view text)
     std::size_t depth = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
         char const c = text[i];
-        if (c == '(') ++depth;
+        if (c == '(')
+            ++depth;
         else if (c == ')') {
             require(depth-- != 0);
             require(depth != 0 || i + 1 == text.size());
@@ -41,7 +42,8 @@ void require_wire(std::string_view text)
             for (++i; i < text.size() && text[i] != '}'; ++i) n = n * 10 + static_cast<std::size_t>(text[i] - '0');
             require(text.substr(i).starts_with("}\r\n") && text.size() - i - 3 >= n && text.substr(i + 3, n).find('\0') == std::string_view::npos);
             i += 2 + n;
-        } else require(c == ' ' || c == 'N' || c == 'I' || c == 'L' || (c >= '0' && c <= '9'));
+        } else
+            require(c == ' ' || c == 'N' || c == 'I' || c == 'L' || (c >= '0' && c <= '9'));
     }
     require(depth == 0 && !text.empty());
 }

@@ -76,7 +76,8 @@ decoded plainly(std::string_view s, data_decoder::line_ends ends, bool dots)
         } else if (s[i] == '\n') {
             r.lf = true;
             r.text += mend ? "\r\n" : "\n";
-        } else r.text += s[i];
+        } else
+            r.text += s[i];
     }
     r.nul = s.substr(0, r.taken).find('\0') != std::string_view::npos;
     return r;
@@ -99,6 +100,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     // Mended text has no bare CR or LF, whatever came.
     if (ends == data_decoder::line_ends::normalise)
         for (std::size_t i = 0; i < want.text.size(); ++i)
-            if ((want.text[i] == '\n' && (i == 0 || want.text[i - 1] != '\r')) || (want.text[i] == '\r' && (i + 1 == want.text.size() || want.text[i + 1] != '\n'))) std::abort();
+            if ((want.text[i] == '\n' && (i == 0 || want.text[i - 1] != '\r')) ||
+                (want.text[i] == '\r' && (i + 1 == want.text.size() || want.text[i + 1] != '\n')))
+                std::abort();
     return 0;
 }

@@ -111,8 +111,9 @@ outcome converse(world& w, std::string_view octets, accept::door through, std::s
     base::metrics metrics;
     kept_mail boxes;
     kept_envelopes envelopes;
-    accept::pipeline pipeline{accept::parts{w.people, *w.engine, w.spool, boxes, envelopes, w.pool, w.memory, w.limits, w.clock, random, base::null_log(), metrics},
-                              accept::options{"mx.b.cc", "0123456789abcdef", {}, true}};
+    accept::pipeline pipeline{
+        accept::parts{w.people, *w.engine, w.spool, boxes, envelopes, w.pool, w.memory, w.limits, w.clock, random, base::null_log(), metrics},
+        accept::options{"mx.b.cc", "0123456789abcdef", {}, true}};
     smtp::server_options o;
     o.hostname = "mx.b.cc";
     o.cleartext_sign_in = true;

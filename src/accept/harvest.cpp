@@ -15,7 +15,8 @@ void harvest_table::count(std::string const& peer_prefix, std::uint64_t weight)
             oldest_first_.pop_front();
         }
         it = entries_.emplace(peer_prefix, entry{0, now, oldest_first_.insert(oldest_first_.end(), peer_prefix)}).first;
-    } else oldest_first_.splice(oldest_first_.end(), oldest_first_, it->second.place);
+    } else
+        oldest_first_.splice(oldest_first_.end(), oldest_first_, it->second.place);
     if (now - it->second.since >= window) {
         it->second.since = now;
         it->second.seen = 0;

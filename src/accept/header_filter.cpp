@@ -13,10 +13,14 @@ std::size_t skip_comments(std::string_view s, std::size_t at) noexcept
     std::size_t depth = 0;
     for (; at < s.size(); ++at) {
         char const c = s[at];
-        if (c == '(') ++depth;
-        else if (depth != 0 && c == ')') --depth;
-        else if (depth != 0 && c == '\\') ++at;
-        else if (depth == 0 && c != ' ' && c != '\t' && c != '\r' && c != '\n') break;
+        if (c == '(')
+            ++depth;
+        else if (depth != 0 && c == ')')
+            --depth;
+        else if (depth != 0 && c == '\\')
+            ++at;
+        else if (depth == 0 && c != ' ' && c != '\t' && c != '\r' && c != '\n')
+            break;
     }
     return std::min(at, s.size());
 }
@@ -56,12 +60,16 @@ filtered_header filter_header(std::string_view header, header_rules const& rules
     for (auto const& f : block.fields) {
         using base::equal_ignoring_case;
         switch (f.name.size()) {  // most fields are none of these: their length says so
-        case 3: if (rules.remove_bcc && equal_ignoring_case(f.name, "Bcc")) gone.push_back(&f); break;
+        case 3:
+            if (rules.remove_bcc && equal_ignoring_case(f.name, "Bcc")) gone.push_back(&f);
+            break;
         case 4: has_date = has_date || equal_ignoring_case(f.name, "Date"); break;
         case 8: out.received += equal_ignoring_case(f.name, "Received") ? 1 : 0; break;
         case 10:
-            if (equal_ignoring_case(f.name, "Message-ID")) has_id = true;
-            else if (rules.remove_bcc && equal_ignoring_case(f.name, "Resent-Bcc")) gone.push_back(&f);
+            if (equal_ignoring_case(f.name, "Message-ID"))
+                has_id = true;
+            else if (rules.remove_bcc && equal_ignoring_case(f.name, "Resent-Bcc"))
+                gone.push_back(&f);
             break;
         case 12:
             if (equal_ignoring_case(f.name, "Delivered-To") && out.delivered_to.size() < limits.received_fields) {
@@ -69,7 +77,9 @@ filtered_header filter_header(std::string_view header, header_rules const& rules
                 out.delivered_to.push_back(base::to_lower_ascii(base::trim_blanks(text)));
             }
             break;
-        case 22: if (!rules.own_authserv_ids.empty() && is_ours(f, rules)) gone.push_back(&f); break;
+        case 22:
+            if (!rules.own_authserv_ids.empty() && is_ours(f, rules)) gone.push_back(&f);
+            break;
         default: break;
         }
     }

@@ -33,9 +33,11 @@ std::optional<std::size_t> find_end(std::string_view text, std::size_t& from)
 }  // namespace
 
 intake::intake(store::spool::writer into, header_rules rules, base::limits const& limits, base::memory_budget& memory)
-    : into_(std::move(into)), rules_(std::move(rules)), limits_(limits), memory_(memory)
-{
-}
+    : into_(std::move(into)),
+      rules_(std::move(rules)),
+      limits_(limits),
+      memory_(memory)
+{}
 
 void intake::refuse(reply why)
 {
@@ -50,7 +52,8 @@ bool intake::hopeless() const noexcept { return received_ / 2 > limits_.message_
 void intake::store(std::string_view octets)
 {
     if (refused_ || octets.empty()) return;
-    if (into_.size() + octets.size() > limits_.message_size) return refuse({552, "5.3.4", "the message is larger than " + std::to_string(limits_.message_size) + " octets"});
+    if (into_.size() + octets.size() > limits_.message_size)
+        return refuse({552, "5.3.4", "the message is larger than " + std::to_string(limits_.message_size) + " octets"});
     if (auto done = into_.append(octets); !done) refuse(reply_for(done.error(), {452, "4.3.1", "no room for the message now, try again later"}));
 }
 

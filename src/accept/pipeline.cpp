@@ -17,7 +17,8 @@ constexpr std::array on_greet{stage{"greet", &stages::greet}};
 constexpr std::array on_sender{stage{"sender", &stages::sender}};
 constexpr std::array on_recipient{stage{"recipient", &stages::recipient}};
 constexpr std::array on_message{stage{"octets", &stages::octets}, stage{"parse", &stages::parse}, stage{"commit", &stages::commit}};
-constexpr std::array stage_names{on_connect[0].name, on_greet[0].name, on_sender[0].name, on_recipient[0].name, on_message[0].name, on_message[1].name, on_message[2].name};
+constexpr std::array stage_names{on_connect[0].name, on_greet[0].name,   on_sender[0].name, on_recipient[0].name,
+                                 on_message[0].name, on_message[1].name, on_message[2].name};
 constexpr std::array doors{door::mx, door::submission, door::lmtp};
 }  // namespace
 
@@ -54,7 +55,8 @@ struct pipeline::impl {
             by_stage[i].refused = &p.metrics.get_counter("mansio_accept_refused_total", "what a stage of acceptance rejected or deferred", label);
         }
         for (std::size_t i = 0; i < doors.size(); ++i)
-            accepted[i] = &p.metrics.get_counter("mansio_messages_accepted_total", "messages accepted and committed", "door=\"" + std::string{name_of(doors[i])} + "\"");
+            accepted[i] =
+                &p.metrics.get_counter("mansio_messages_accepted_total", "messages accepted and committed", "door=\"" + std::string{name_of(doors[i])} + "\"");
         shop.authserv_ids.push_back(base::to_lower_ascii(o.hostname));
         for (auto const& id : o.authserv_ids) shop.authserv_ids.push_back(base::to_lower_ascii(id));
     }
@@ -72,11 +74,16 @@ struct pipeline::impl {
 void pipeline::impl::refused(message const& m, decision const& d)
 {
     figures_of(d.stage).refused->add();
-    if (d.say.status == "5.4.6") loops.add();
-    else if (d.say.code == 421) harvest_blocks.add();
-    else if (d.say.status == "4.5.3") too_many_recipients.add();
-    else if (d.say.status == "4.3.1") memory_refusals.add();
-    else if (d.say.status == "5.3.4") (d.say.text == header_refusal ? header_too_big : message_too_big).add();
+    if (d.say.status == "5.4.6")
+        loops.add();
+    else if (d.say.code == 421)
+        harvest_blocks.add();
+    else if (d.say.status == "4.5.3")
+        too_many_recipients.add();
+    else if (d.say.status == "4.3.1")
+        memory_refusals.add();
+    else if (d.say.status == "5.3.4")
+        (d.say.text == header_refusal ? header_too_big : message_too_big).add();
     shop.with.log.info("message_refused", {{"session", m.from->session},
                                            {"message", m.id},
                                            {"door", name_of(m.from->through)},
@@ -156,17 +163,17 @@ task<decision> pipeline::finish(message& m)
     if (any) impl_->accepted[static_cast<std::size_t>(m.from->through)]->add();
     auto const seconds = std::chrono::duration<double>(impl_->shop.with.clock.monotonic() - began).count();
     impl_->shop.with.log.info(any ? "message_accepted" : "message_refused", {{"session", m.from->session},
-                                                                            {"message", m.id},
-                                                                            {"door", name_of(m.from->through)},
-                                                                            {"peer", m.from->peer},
-                                                                            {"account", m.from->account_address},
-                                                                            {"sender", m.sender_text()},
-                                                                            {"recipients", m.recipients.size()},
-                                                                            {"size", m.octets.size()},
-                                                                            {"message_id", m.summary->message_id},
-                                                                            {"queued_as", m.queued_as},
-                                                                            {"reply", m.outcomes.empty() ? std::string{} : describe(m.outcomes.back())},
-                                                                            {"seconds", std::to_string(seconds)}});
+                                                                             {"message", m.id},
+                                                                             {"door", name_of(m.from->through)},
+                                                                             {"peer", m.from->peer},
+                                                                             {"account", m.from->account_address},
+                                                                             {"sender", m.sender_text()},
+                                                                             {"recipients", m.recipients.size()},
+                                                                             {"size", m.octets.size()},
+                                                                             {"message_id", m.summary->message_id},
+                                                                             {"queued_as", m.queued_as},
+                                                                             {"reply", m.outcomes.empty() ? std::string{} : describe(m.outcomes.back())},
+                                                                             {"seconds", std::to_string(seconds)}});
     co_return d;
 }
 

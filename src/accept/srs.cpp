@@ -40,7 +40,10 @@ std::optional<mime::mailbox_address> checked(std::string local, std::string_view
 
 srs::srs(std::string key) : key_(std::move(key)) { MANSIO_ASSERT(key_.size() >= 16); }
 
-bool srs::looks_like(std::string_view local) noexcept { return base::starts_with_ignoring_case(local, "SRS0=") || base::starts_with_ignoring_case(local, "SRS1="); }
+bool srs::looks_like(std::string_view local) noexcept
+{
+    return base::starts_with_ignoring_case(local, "SRS0=") || base::starts_with_ignoring_case(local, "SRS1=");
+}
 
 std::string srs::hash(std::string_view scheme, std::string_view rest) const
 {

@@ -107,8 +107,10 @@ task<reply> deliver(workshop& w, message& m, target const& t, std::string const&
 {
     for (bool again = false;; again = true) {
         auto l = for_account(m, t, trace);
-        if (stored) l.stored = stored;
-        else l.blob = m.blob;
+        if (stored)
+            l.stored = stored;
+        else
+            l.blob = m.blob;
         auto const done = co_await w.with.local.commit(std::move(l));
         if (done) {
             if (!stored) stored = m.blob->id();
@@ -144,7 +146,8 @@ task<void> each_recipient(workshop& w, message& m, std::string const& trace)
             m.outcomes.push_back(before->second);
             continue;
         }
-        if (was_here(m, t)) m.outcomes.push_back({554, "5.4.6", "the message was delivered here before: it is in a loop"});
+        if (was_here(m, t))
+            m.outcomes.push_back({554, "5.4.6", "the message was delivered here before: it is in a loop"});
         else {
             auto said = co_await deliver(w, m, t, trace, stored);
             m.outcomes.push_back(std::move(said));

@@ -9,7 +9,8 @@ constexpr std::size_t inline_size = 256U * 1024U;  // beyond it, parsing would h
 stage_result parse(workshop& w, message& m)
 {
     // RFC 5321 §6.3: simple counting, which no loop escapes.
-    if (m.incoming->header().received > w.with.limits.received_fields) co_return decision::stop({554, "5.4.6", "too many Received fields: the message is in a loop"});
+    if (m.incoming->header().received > w.with.limits.received_fields)
+        co_return decision::stop({554, "5.4.6", "too many Received fields: the message is in a loop"});
     if (m.octets.size() <= inline_size) {
         m.summary = std::make_shared<mime::summary const>(mime::summarize(m.octets, w.with.limits));
         co_return decision::pass();

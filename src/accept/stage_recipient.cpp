@@ -19,7 +19,8 @@ task<std::optional<reply>> no_quota(workshop& w, message const& m, struct mansio
     if (r.targets.size() != 1 || r.targets.front().account == 0) co_return std::nullopt;
     auto const q = co_await w.with.local.quota(r.targets.front().account);
     if (!q) co_return reply_for(q.error(), {452, "4.2.2", "the mailbox is full"});
-    if (q->limit_octets != 0 && q->used_octets + std::max<std::uint64_t>(m.declared_size, 1) > q->limit_octets) co_return reply{452, "4.2.2", "the mailbox is full"};
+    if (q->limit_octets != 0 && q->used_octets + std::max<std::uint64_t>(m.declared_size, 1) > q->limit_octets)
+        co_return reply{452, "4.2.2", "the mailbox is full"};
     co_return std::nullopt;
 }
 

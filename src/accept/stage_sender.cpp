@@ -9,7 +9,8 @@ namespace {
 std::optional<reply> no_room(workshop const& w, message const& m)
 {
     auto const& l = w.with.limits;
-    if (m.declared_size > l.message_size) return reply{552, "5.3.4", "the message is larger than " + std::to_string(l.message_size) + " octets"};  // RFC 1870 §6.1
+    if (m.declared_size > l.message_size)
+        return reply{552, "5.3.4", "the message is larger than " + std::to_string(l.message_size) + " octets"};  // RFC 1870 §6.1
     auto const health = w.with.storage.health();
     if (!health.writable) return reply{451, "4.3.0", "the server cannot take mail now, try again later"};
     // Refused while there is still room for what is under way and for deleting (trust.md D8).
@@ -31,8 +32,8 @@ stage_result sender(workshop& w, message& m)
     auto const meant = co_await w.with.people.resolve(std::move(address));
     if (!meant && meant.error().what != fault::kind::syntax) co_return decision::stop(reply_for(meant.error(), {451, "4.3.0", "try again later"}));
     // An address of theirs: their own, one of its subaddresses, or an alias that leads to them (trust.md R2).
-    bool const theirs = meant && meant->what == auth::resolution::kind::local &&
-                        std::ranges::any_of(meant->recipients, [&](auto const& r) { return r.account == c.account; });
+    bool const theirs =
+        meant && meant->what == auth::resolution::kind::local && std::ranges::any_of(meant->recipients, [&](auto const& r) { return r.account == c.account; });
     if (!theirs) co_return decision::stop({553, "5.7.1", "that sender address is not yours"});
     co_return decision::pass({250, "2.1.0", "sender ok"});
 }

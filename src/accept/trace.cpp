@@ -19,7 +19,8 @@ std::string harmless_name(std::string_view greeting)
 {
     std::string out{greeting.substr(0, 255)};
     for (char& c : out) {
-        bool const plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view{"-._:[]"}.find(c) != std::string_view::npos;
+        bool const plain =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view{"-._:[]"}.find(c) != std::string_view::npos;
         if (!plain) c = '?';
     }
     return out.empty() ? "unknown" : out;

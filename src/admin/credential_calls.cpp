@@ -11,8 +11,8 @@ json::object as_json(auth::app_password_info const& i)
     if ((i.scope & static_cast<unsigned>(auth::protocol::imap)) != 0) protocols.emplace_back("imap");
     if ((i.scope & static_cast<unsigned>(auth::protocol::pop3)) != 0) protocols.emplace_back("pop3");
     if ((i.scope & static_cast<unsigned>(auth::protocol::submission)) != 0) protocols.emplace_back("submission");
-    return {{"id", i.id}, {"name", i.name}, {"protocols", std::move(protocols)}, {"read_only", i.read_only}, {"created", i.created}, {"expires", i.expires}, {"last_used", i.last_used},
-        {"last_peer", i.last_peer}, {"last_protocol", i.last_protocol}};
+    return {{"id", i.id},           {"name", i.name},           {"protocols", std::move(protocols)}, {"read_only", i.read_only},        {"created", i.created},
+            {"expires", i.expires}, {"last_used", i.last_used}, {"last_peer", i.last_peer},          {"last_protocol", i.last_protocol}};
 }
 
 result<auth::protocols> read_scope(json::object const& args)
@@ -44,7 +44,8 @@ task<result<json::object>> app_password_add(services const& s, json::object args
     auto const days = number_or(args, "days", 400);
     if (!days) co_return fail(days);
     if (*days == 0 || *days > 3650) co_return fail(fault::kind::refused, "an app password lives from 1 to 3650 days");
-    auto const made = co_await s.sign_in.add_app_password(a->number, text_or(args, "name", "unnamed"), *scope, flag_or(args, "read_only", false), std::chrono::days{static_cast<int>(*days)});
+    auto const made = co_await s.sign_in.add_app_password(a->number, text_or(args, "name", "unnamed"), *scope, flag_or(args, "read_only", false),
+                                                          std::chrono::days{static_cast<int>(*days)});
     if (!made) co_return fail(made);
     auto out = as_json(made->info);
     out["app_password"] = made->secret;

@@ -8,8 +8,13 @@ namespace mansio::admin {
 namespace {
 json::object as_json(auth::account const& a)
 {
-    return {{"address", a.address}, {"number", a.number}, {"display_name", a.display_name}, {"quota_octets", a.quota_octets}, {"enabled", a.enabled}, {"administrator", a.administrator},
-        {"portal_password", a.has_portal_password}};
+    return {{"address", a.address},
+            {"number", a.number},
+            {"display_name", a.display_name},
+            {"quota_octets", a.quota_octets},
+            {"enabled", a.enabled},
+            {"administrator", a.administrator},
+            {"portal_password", a.has_portal_password}};
 }
 
 json::object as_json(auth::domain const& d)
@@ -201,18 +206,10 @@ task<result<json::object>> alias_list(services const& s, json::object)
 std::vector<named_call> const& directory_calls()
 {
     static std::vector<named_call> const calls{
-        {"domain/add", &domain_add, true},
-        {"domain/set", &domain_set, true},
-        {"domain/remove", &domain_remove, true},
-        {"domain/list", &domain_list, false},
-        {"account/add", &account_add, true},
-        {"account/show", &account_show, false},
-        {"account/set", &account_set, true},
-        {"account/remove", &account_remove, true},
-        {"account/list", &account_list, false},
-        {"alias/add", &alias_add, true},
-        {"alias/remove", &alias_remove, true},
-        {"alias/list", &alias_list, false},
+        {"domain/add", &domain_add, true},    {"domain/set", &domain_set, true},         {"domain/remove", &domain_remove, true},
+        {"domain/list", &domain_list, false}, {"account/add", &account_add, true},       {"account/show", &account_show, false},
+        {"account/set", &account_set, true},  {"account/remove", &account_remove, true}, {"account/list", &account_list, false},
+        {"alias/add", &alias_add, true},      {"alias/remove", &alias_remove, true},     {"alias/list", &alias_list, false},
     };
     return calls;
 }

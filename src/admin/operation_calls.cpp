@@ -25,8 +25,15 @@ task<result<json::object>> queue_list(services const& s, json::object args)
     if (!all) co_return fail(all);
     json::array list;
     for (auto const& m : *all)
-        list.emplace_back(json::object{{"id", m.id}, {"sender", m.sender}, {"size", m.size}, {"waiting", m.waiting}, {"closed", m.closed}, {"next_attempt_seconds", m.next_attempt.count()},
-            {"age_seconds", m.age.count()}, {"last_reply", m.last_reply}, {"held", m.held}});
+        list.emplace_back(json::object{{"id", m.id},
+                                       {"sender", m.sender},
+                                       {"size", m.size},
+                                       {"waiting", m.waiting},
+                                       {"closed", m.closed},
+                                       {"next_attempt_seconds", m.next_attempt.count()},
+                                       {"age_seconds", m.age.count()},
+                                       {"last_reply", m.last_reply},
+                                       {"held", m.held}});
     co_return json::object{{"messages", std::move(list)}, {"total", s.queue.size()}};
 }
 
@@ -40,9 +47,14 @@ task<result<json::object>> queue_show(services const& s, json::object args)
     auto const& e = **found;
     json::array recipients;
     for (auto const& r : e.recipients)
-        recipients.emplace_back(json::object{{"address", r.address}, {"state", state_name(r.now)}, {"attempts", r.attempts}, {"last_status", r.last_status}, {"last_reply", r.last_reply}, {"last_host", r.last_host}});
-    co_return json::object{{"id", e.id}, {"sender", e.sender}, {"size", e.size}, {"message_id", e.message_id}, {"session", e.session}, {"age_seconds", e.age.count()}, {"held", e.held},
-        {"recipients", std::move(recipients)}};
+        recipients.emplace_back(json::object{{"address", r.address},
+                                             {"state", state_name(r.now)},
+                                             {"attempts", r.attempts},
+                                             {"last_status", r.last_status},
+                                             {"last_reply", r.last_reply},
+                                             {"last_host", r.last_host}});
+    co_return json::object{{"id", e.id},           {"sender", e.sender},           {"size", e.size}, {"message_id", e.message_id},
+                           {"session", e.session}, {"age_seconds", e.age.count()}, {"held", e.held}, {"recipients", std::move(recipients)}};
 }
 
 task<result<json::object>> queue_retry(services const& s, json::object args)
@@ -98,14 +110,8 @@ task<result<json::object>> reload(services const& s, json::object)
 std::vector<named_call> const& operation_calls()
 {
     static std::vector<named_call> const calls{
-        {"queue/list", &queue_list, false},
-        {"queue/show", &queue_show, false},
-        {"queue/retry", &queue_retry, true},
-        {"queue/hold", &queue_hold, true},
-        {"queue/release", &queue_release, true},
-        {"queue/cancel", &queue_cancel, true},
-        {"status", &status, false},
-        {"reload", &reload, true},
+        {"queue/list", &queue_list, false},      {"queue/show", &queue_show, false},    {"queue/retry", &queue_retry, true}, {"queue/hold", &queue_hold, true},
+        {"queue/release", &queue_release, true}, {"queue/cancel", &queue_cancel, true}, {"status", &status, false},          {"reload", &reload, true},
     };
     return calls;
 }

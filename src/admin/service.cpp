@@ -100,7 +100,8 @@ service::service(services s, http::server& on) : impl_(std::make_unique<impl>(im
 }
 service::~service() = default;
 
-task<result<auth::account>> service::make_account(services const& s, std::string address, std::string display_name, std::uint64_t quota_octets, bool administrator, std::optional<bool> folders)
+task<result<auth::account>> service::make_account(services const& s, std::string address, std::string display_name, std::uint64_t quota_octets,
+                                                  bool administrator, std::optional<bool> folders)
 {
     auto added = co_await s.directory.add_account(std::move(address), std::move(display_name), quota_octets, administrator);
     if (!added) co_return added;

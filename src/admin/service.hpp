@@ -32,7 +32,8 @@ public:
     service(services s, http::server& on);
     ~service();
     /// Makes an account whole: directory row, mailboxes, then the intent goes. Used by the demo too.
-    [[nodiscard]] static task<result<auth::account>> make_account(services const& s, std::string address, std::string display_name, std::uint64_t quota_octets, bool administrator, std::optional<bool> folders = {});
+    [[nodiscard]] static task<result<auth::account>> make_account(services const& s, std::string address, std::string display_name, std::uint64_t quota_octets,
+                                                                  bool administrator, std::optional<bool> folders = {});
     /// Finishes accounts whose making a crash cut short. Run at start.
     [[nodiscard]] static task<result<void>> recover(services const& s);
 

@@ -35,7 +35,9 @@ struct known_key {
 std::vector<known_key> const& known_keys()
 {
     static std::vector<known_key> const keys{
-        {"hostname", &config::hostname, "Full name of this server, as other servers see it: greetings, Received fields, bounces. Its address should resolve back to it. Default: the machine's name."},
+        {"hostname", &config::hostname,
+         "Full name of this server, as other servers see it: greetings, Received fields, bounces. Its address should resolve back to it. Default: the "
+         "machine's name."},
         {"data", &config::data, "Directory that holds everything: store/, keys/, spool/, run/ (admin socket). Must exist, or its parent must be writable."},
         {"shards", &config::shards, "Threads that own mail state. 0: one for each core."},
         {"memory", &config::memory, "Octets that caches, memtables and message buffers share."},
@@ -54,10 +56,12 @@ std::vector<known_key> const& known_keys()
         {"listen.lmtp", &config::listen_lmtp, "LMTP for another mail server in front: \"unix:/run/mansio/lmtp\" or a loopback address."},
         {"listen.metrics", &config::listen_metrics, "Prometheus figures over plain HTTP, at /metrics; a loopback address."},
         {"dns.forwarders", &config::dns_forwarders, "Resolvers asked instead of the root servers: \"192.0.2.53:53\". DNSSEC is still validated here."},
-        {"dns.trust_anchor_file", &config::dns_trust_anchor_file, "File with the root's trust anchor. Empty: the one of the package dns-root-data; \"none\": no validation."},
+        {"dns.trust_anchor_file", &config::dns_trust_anchor_file,
+         "File with the root's trust anchor. Empty: the one of the package dns-root-data; \"none\": no validation."},
         {"dns.trust_anchors", &config::dns_trust_anchors, "Further trust anchors, as DS or DNSKEY records in text."},
         {"dns.stub_zones", &config::dns_stub_zones, "Zones asked at a server of your own: \"example.test@192.0.2.53:53\"."},
-        {"egress.allow", &config::egress_allow, "Networks that are not global but may be connected to all the same: \"10.20.0.0/16\". Everything else private is refused.", true},
+        {"egress.allow", &config::egress_allow,
+         "Networks that are not global but may be connected to all the same: \"10.20.0.0/16\". Everything else private is refused.", true},
         {"relay.ca_file", &config::relay_ca_file, "PEM file of certificate authorities for outgoing TLS. Empty: the system's."},
         {"relay.port", &config::relay_port, "Port of other servers' MX."},
         {"accounts.default_folders", &config::default_folders, "New accounts get Drafts, Sent, Junk, Trash and Archive."},
@@ -72,10 +76,14 @@ std::string default_text(member const& m)
     return std::visit(
         [](auto p) -> std::string {
             using V = std::remove_cvref_t<decltype(defaults.*p)>;
-            if constexpr (std::is_same_v<V, std::string>) return fmt::format("\"{}\"", defaults.*p);
-            else if constexpr (std::is_same_v<V, bool>) return (defaults.*p) ? "true" : "false";
-            else if constexpr (std::is_same_v<V, std::uint64_t>) return std::to_string(defaults.*p);
-            else return "[]";
+            if constexpr (std::is_same_v<V, std::string>)
+                return fmt::format("\"{}\"", defaults.*p);
+            else if constexpr (std::is_same_v<V, bool>)
+                return (defaults.*p) ? "true" : "false";
+            else if constexpr (std::is_same_v<V, std::uint64_t>)
+                return std::to_string(defaults.*p);
+            else
+                return "[]";
         },
         m);
 }
@@ -152,7 +160,8 @@ private:
         for (auto const& k : known_keys())
             if (k.name == name) return std::visit([&](auto m) { return put(k, m, node); }, k.where);
         auto const near = nearest(name);
-        return wrong(node.source(), fmt::format("there is no key '{}'{}", base::printable(name), near.empty() ? "; see mansio config explain" : fmt::format("; did you mean '{}'?", near)));
+        return wrong(node.source(), fmt::format("there is no key '{}'{}", base::printable(name),
+                                                near.empty() ? "; see mansio config explain" : fmt::format("; did you mean '{}'?", near)));
     }
 
     result<void> limit(std::string const& name, toml::node const& node)
@@ -165,7 +174,8 @@ private:
             return {};
         }
         auto const near = nearest(name);
-        return wrong(node.source(), fmt::format("there is no limit '{}'{}", base::printable(name), near.empty() ? "; see mansio config explain" : fmt::format("; did you mean '{}'?", near)));
+        return wrong(node.source(), fmt::format("there is no limit '{}'{}", base::printable(name),
+                                                near.empty() ? "; see mansio config explain" : fmt::format("; did you mean '{}'?", near)));
     }
 
     result<void> put(known_key const& k, text_member m, toml::node const& node)
@@ -216,10 +226,15 @@ struct face {
     list_member where;
     bool tls;
 };
-constexpr std::array<face, 9> faces{face{"listen.mx", &config::listen_mx, true}, face{"listen.submission", &config::listen_submission, true},
-    face{"listen.submissions", &config::listen_submissions, true}, face{"listen.imap", &config::listen_imap, true}, face{"listen.imaps", &config::listen_imaps, true},
-    face{"listen.pop3", &config::listen_pop3, true}, face{"listen.pop3s", &config::listen_pop3s, true}, face{"listen.lmtp", &config::listen_lmtp, false},
-    face{"listen.metrics", &config::listen_metrics, false}};
+constexpr std::array<face, 9> faces{face{"listen.mx", &config::listen_mx, true},
+                                    face{"listen.submission", &config::listen_submission, true},
+                                    face{"listen.submissions", &config::listen_submissions, true},
+                                    face{"listen.imap", &config::listen_imap, true},
+                                    face{"listen.imaps", &config::listen_imaps, true},
+                                    face{"listen.pop3", &config::listen_pop3, true},
+                                    face{"listen.pop3s", &config::listen_pop3s, true},
+                                    face{"listen.lmtp", &config::listen_lmtp, false},
+                                    face{"listen.metrics", &config::listen_metrics, false}};
 
 void check_faces(std::vector<std::string>& problems, config const& c)
 {
@@ -230,12 +245,17 @@ void check_faces(std::vector<std::string>& problems, config const& c)
             tls = tls || f.tls;
             bool const unix_socket = at.starts_with("unix:/");
             auto const parsed = net::endpoint::parse(at);
-            if (unix_socket ? f.tls : !parsed) problems.push_back(fmt::format("{}: '{}' is no address with a port; write \"192.0.2.1:25\" or \"[2001:db8::1]:25\".", f.key, base::printable(at)));
-            if (!f.tls && parsed && !parsed->address.is_loopback()) problems.push_back(fmt::format("{}: '{}' is not a loopback address, and this face trusts who connects; use 127.0.0.1 or [::1].", f.key, base::printable(at)));
+            if (unix_socket ? f.tls : !parsed)
+                problems.push_back(
+                    fmt::format("{}: '{}' is no address with a port; write \"192.0.2.1:25\" or \"[2001:db8::1]:25\".", f.key, base::printable(at)));
+            if (!f.tls && parsed && !parsed->address.is_loopback())
+                problems.push_back(
+                    fmt::format("{}: '{}' is not a loopback address, and this face trusts who connects; use 127.0.0.1 or [::1].", f.key, base::printable(at)));
         }
     }
     if (!any) problems.emplace_back("listen: no face listens anywhere; give at least one, for instance listen.imaps = [\"0.0.0.0:993\"].");
-    if (tls && (c.tls_certificate.empty() || c.tls_key.empty())) problems.emplace_back("tls: people's programs sign in over TLS only; give tls.certificate and tls.key.");
+    if (tls && (c.tls_certificate.empty() || c.tls_key.empty()))
+        problems.emplace_back("tls: people's programs sign in over TLS only; give tls.certificate and tls.key.");
 }
 }  // namespace
 
@@ -268,7 +288,8 @@ result<config> parse_config(std::string_view toml_text, std::string_view file_na
 result<config> load_config(std::string const& path)
 {
     std::ifstream in{path, std::ios::binary};
-    if (!in) return fail(fault::kind::refused, fmt::format("cannot read the configuration {}: {}. Give its place with --config FILE.", path, std::strerror(errno)));
+    if (!in)
+        return fail(fault::kind::refused, fmt::format("cannot read the configuration {}: {}. Give its place with --config FILE.", path, std::strerror(errno)));
     std::string const text{std::istreambuf_iterator<char>{in}, {}};
     auto parsed = parse_config(text, path);
     if (!parsed) return parsed;
@@ -291,7 +312,8 @@ std::vector<std::string> check_config(config const& c)
     for (auto const& a : c.egress_allow)
         if (!net::cidr::parse(a)) problems.push_back(fmt::format("egress.allow: '{}' is no network; write \"10.20.0.0/16\".", base::printable(a)));
     for (auto const& a : c.dns_forwarders)
-        if (!net::endpoint::parse(a)) problems.push_back(fmt::format("dns.forwarders: '{}' is no address with a port; write \"192.0.2.53:53\".", base::printable(a)));
+        if (!net::endpoint::parse(a))
+            problems.push_back(fmt::format("dns.forwarders: '{}' is no address with a port; write \"192.0.2.53:53\".", base::printable(a)));
     if (c.relay_port == 0 || c.relay_port > 65535) problems.emplace_back("relay.port: a port is a number from 1 to 65535.");
     if (c.data.empty() || c.data.front() != '/') problems.push_back(fmt::format("data: '{}' is no absolute path.", base::printable(c.data)));
     if (c.shards > 1024) problems.emplace_back("shards: more than 1024 threads; use 0 for one each core.");

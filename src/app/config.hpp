@@ -22,7 +22,8 @@ struct config {
     std::string log_format = "human", log_level = "info", log_file;
     std::string tls_certificate, tls_key;
 
-    std::vector<std::string> listen_mx, listen_submission, listen_submissions, listen_imap, listen_imaps, listen_pop3, listen_pop3s, listen_lmtp, listen_metrics;
+    std::vector<std::string> listen_mx, listen_submission, listen_submissions, listen_imap, listen_imaps, listen_pop3, listen_pop3s, listen_lmtp,
+        listen_metrics;
 
     std::vector<std::string> dns_forwarders, dns_stub_zones, dns_trust_anchors;
     std::string dns_trust_anchor_file;

@@ -27,7 +27,8 @@ result<std::string> read_key(std::string const& path)
     std::string key(key_octets + 1, '\0');
     auto const got = ::read(fd, key.data(), key.size());
     ::close(fd);
-    if (got != static_cast<ssize_t>(key_octets)) return refuse(fmt::format("the key {} is damaged: it has not {} octets. Put back the one from your backup.", path, key_octets));
+    if (got != static_cast<ssize_t>(key_octets))
+        return refuse(fmt::format("the key {} is damaged: it has not {} octets. Put back the one from your backup.", path, key_octets));
     key.resize(key_octets);
     return key;
 }
@@ -51,19 +52,21 @@ result<std::string> write_key(std::string const& directory, std::string const& p
 
 bool exists(std::string const& path)
 {
-    struct stat st {};
+    struct stat st{};
     return ::stat(path.c_str(), &st) == 0;
 }
 
 result<void> check_data_directory(data_directory const& d)
 {
-    struct stat st {};
+    struct stat st{};
     if (::stat(d.root.c_str(), &st) != 0) {
-        if (errno == ENOENT) return refuse(fmt::format("the data directory {0} does not exist. Make it (install -d -m 700 {0}) or set `data` to another.", d.root));
+        if (errno == ENOENT)
+            return refuse(fmt::format("the data directory {0} does not exist. Make it (install -d -m 700 {0}) or set `data` to another.", d.root));
         return refuse(fmt::format("cannot look into the data directory {}: {}.", d.root, std::strerror(errno)));
     }
     if (!S_ISDIR(st.st_mode)) return refuse(fmt::format("the data directory {} is a file. Set `data` to a directory.", d.root));
-    if (::access(d.root.c_str(), R_OK | W_OK | X_OK) != 0) return refuse(fmt::format("the data directory {} is not writable: {}. Give it to the user Mansio runs as.", d.root, std::strerror(errno)));
+    if (::access(d.root.c_str(), R_OK | W_OK | X_OK) != 0)
+        return refuse(fmt::format("the data directory {} is not writable: {}. Give it to the user Mansio runs as.", d.root, std::strerror(errno)));
     return {};
 }
 
@@ -80,7 +83,8 @@ result<std::string> read_or_make_key(data_directory const& d, std::string const&
 {
     auto const path = d.keys() + "/" + name;
     if (exists(path)) return read_key(path);
-    if (store_exists) return refuse(fmt::format("the key {} is missing, but there is a store. Put it back from your backup: without it no app password opens.", path));
+    if (store_exists)
+        return refuse(fmt::format("the key {} is missing, but there is a store. Put it back from your backup: without it no app password opens.", path));
     auto const made = make_parts(d);
     if (!made) return fail(made);
     return write_key(d.keys(), path, r);

@@ -54,11 +54,17 @@ struct secrets {
 struct face_port {
     char const* face;
     std::uint16_t offset;
-    std::vector<std::string> config::*where;
+    std::vector<std::string> config::* where;
 };
-constexpr std::array<face_port, 9> face_ports{face_port{"smtp", 25, &config::listen_mx}, face_port{"lmtp", 24, &config::listen_lmtp}, face_port{"metrics", 90, &config::listen_metrics},
-    face_port{"pop3", 110, &config::listen_pop3}, face_port{"imap", 143, &config::listen_imap}, face_port{"submissions", 465, &config::listen_submissions},
-    face_port{"submission", 587, &config::listen_submission}, face_port{"imaps", 993, &config::listen_imaps}, face_port{"pop3s", 995, &config::listen_pop3s}};
+constexpr std::array<face_port, 9> face_ports{face_port{"smtp", 25, &config::listen_mx},
+                                              face_port{"lmtp", 24, &config::listen_lmtp},
+                                              face_port{"metrics", 90, &config::listen_metrics},
+                                              face_port{"pop3", 110, &config::listen_pop3},
+                                              face_port{"imap", 143, &config::listen_imap},
+                                              face_port{"submissions", 465, &config::listen_submissions},
+                                              face_port{"submission", 587, &config::listen_submission},
+                                              face_port{"imaps", 993, &config::listen_imaps},
+                                              face_port{"pop3s", 995, &config::listen_pop3s}};
 constexpr std::uint16_t usual_base = 10'000;
 
 /// Whether nobody listens there; the listener itself probes again.
@@ -209,9 +215,11 @@ std::string json_text(std::string_view s)
     return out + '"';
 }
 
-std::string ready_line(server_process const& s, cli::demo_options const& o, std::string const& data, std::vector<demo_account> const& accounts, std::string const& users_secret)
+std::string ready_line(server_process const& s, cli::demo_options const& o, std::string const& data, std::vector<demo_account> const& accounts,
+                       std::string const& users_secret)
 {
-    std::string out = fmt::format("{{\"ready\":true,\"pid\":{},\"version\":{},\"data\":{},\"host\":{}", getpid(), json_text(version_text), json_text(data), json_text(o.listen));
+    std::string out = fmt::format("{{\"ready\":true,\"pid\":{},\"version\":{},\"data\":{},\"host\":{}", getpid(), json_text(version_text), json_text(data),
+                                  json_text(o.listen));
     for (auto const& f : face_ports) {
         auto const at = s.faces().find(f.face);
         if (at == s.faces().end()) continue;
@@ -220,29 +228,37 @@ std::string ready_line(server_process const& s, cli::demo_options const& o, std:
         else
             out += fmt::format(",\"{}\":{}", f.face, at->second.port);
     }
-    out += fmt::format(",\"admin_socket\":{},\"ca\":{},\"limits\":\"{}\",\"accounts\":[", json_text(s.admin_socket()), json_text(data + "/tls/ca.pem"), o.limits && !o.cleartext ? "on" : "off");
+    out += fmt::format(",\"admin_socket\":{},\"ca\":{},\"limits\":\"{}\",\"accounts\":[", json_text(s.admin_socket()), json_text(data + "/tls/ca.pem"),
+                       o.limits && !o.cleartext ? "on" : "off");
     for (std::size_t i = 0; i < accounts.size(); ++i)
-        out += fmt::format("{}{{\"address\":{},\"app_password\":{},\"portal_password\":{}}}", i == 0 ? "" : ",", json_text(accounts[i].address), json_text(accounts[i].app_password), json_text(accounts[i].portal_password));
+        out += fmt::format("{}{{\"address\":{},\"app_password\":{},\"portal_password\":{}}}", i == 0 ? "" : ",", json_text(accounts[i].address),
+                           json_text(accounts[i].app_password), json_text(accounts[i].portal_password));
     out += "]";
     if (!users_secret.empty()) out += fmt::format(",\"users_secret\":{}", json_text(users_secret));
     return out + "}";
 }
 
-void print_help(server_process const& s, cli::demo_options const& o, std::string const& data, std::vector<demo_account> const& accounts, std::vector<std::string> const& notes)
+void print_help(server_process const& s, cli::demo_options const& o, std::string const& data, std::vector<demo_account> const& accounts,
+                std::vector<std::string> const& notes)
 {
     auto const port = [&](char const* face) { return s.faces().at(face).port; };
     auto const& alice = accounts.at(0);
     auto const& bob = accounts.at(1);
     for (auto const& n : notes) fmt::print("note: {}\n", n);
     fmt::print("\nMansio {} is ready on {}. Data: {}. Log: {}/log. Ctrl-C stops it.\n\n", version_text, o.listen, data, data);
-    fmt::print("Send a message from alice to bob:\n\n  swaks --server {}:{} --tls-on-connect --auth PLAIN --auth-user {} \\\n    --auth-password {} --from {} --to {} --header 'Subject: hello'\n\n", o.listen, port("submissions"), alice.address,
-        alice.app_password, alice.address, bob.address);
-    fmt::print("Read it as bob:\n\n  curl --silent --cacert {}/tls/ca.pem --user {}:{} \\\n    'imaps://{}:{}/INBOX;MAILINDEX=*'\n\n", data, bob.address, bob.app_password, o.listen, port("imaps"));
-    fmt::print("Ask the server:\n\n  mansio account list --socket {}\n  mansio queue list --socket {}\n  curl --silent http://{}/metrics\n\n", s.admin_socket(), s.admin_socket(), s.faces().at("metrics").text());
+    fmt::print("Send a message from alice to bob:\n\n  swaks --server {}:{} --tls-on-connect --auth PLAIN --auth-user {} \\\n    --auth-password {} --from {} "
+               "--to {} --header 'Subject: hello'\n\n",
+               o.listen, port("submissions"), alice.address, alice.app_password, alice.address, bob.address);
+    fmt::print("Read it as bob:\n\n  curl --silent --cacert {}/tls/ca.pem --user {}:{} \\\n    'imaps://{}:{}/INBOX;MAILINDEX=*'\n\n", data, bob.address,
+               bob.app_password, o.listen, port("imaps"));
+    fmt::print("Ask the server:\n\n  mansio account list --socket {}\n  mansio queue list --socket {}\n  curl --silent http://{}/metrics\n\n", s.admin_socket(),
+               s.admin_socket(), s.faces().at("metrics").text());
     fmt::print("Settings for a mail program (trust {}/tls/ca.pem first):\n\n", data);
-    fmt::print("  IMAP    {}  port {}  TLS        or port {} with STARTTLS\n  POP3    {}  port {}  TLS        or port {} with STLS\n  SMTP    {}  port {}  TLS        or port {} with STARTTLS\n\n", o.listen, port("imaps"), port("imap"), o.listen,
-        port("pop3s"), port("pop3"), o.listen, port("submissions"), port("submission"));
-    for (auto const& a : accounts) fmt::print("  {}\n    app password     {}\n    portal password  {} (opens no mail protocol)\n", a.address, a.app_password, a.portal_password);
+    fmt::print("  IMAP    {}  port {}  TLS        or port {} with STARTTLS\n  POP3    {}  port {}  TLS        or port {} with STLS\n  SMTP    {}  port {}  TLS "
+               "       or port {} with STARTTLS\n\n",
+               o.listen, port("imaps"), port("imap"), o.listen, port("pop3s"), port("pop3"), o.listen, port("submissions"), port("submission"));
+    for (auto const& a : accounts)
+        fmt::print("  {}\n    app password     {}\n    portal password  {} (opens no mail protocol)\n", a.address, a.app_password, a.portal_password);
     fmt::print("\n");
 }
 

@@ -27,8 +27,10 @@ void server_process::impl::build_faces()
     so.hostname = settings.hostname;
     so.cleartext_sign_in = clear;
     smtp = std::make_unique<smtp::server>(smtp::services{*pipeline, *sign_in, settings.limits, random, log, metrics}, std::move(so));
-    imap = std::make_unique<imap::server>(imap::services{*accounts, *sign_in, *spool, tls_people.get(), &pool, settings.limits, clock, random, log, metrics, {clear, settings.hostname, version_text}});
-    pop3 = std::make_unique<pop3::server>(pop3::services{*accounts, *sign_in, tls_people.get(), settings.limits, clock, random, log, metrics, {clear, settings.hostname}});
+    imap = std::make_unique<imap::server>(imap::services{
+        *accounts, *sign_in, *spool, tls_people.get(), &pool, settings.limits, clock, random, log, metrics, {clear, settings.hostname, version_text}});
+    pop3 = std::make_unique<pop3::server>(
+        pop3::services{*accounts, *sign_in, tls_people.get(), settings.limits, clock, random, log, metrics, {clear, settings.hostname}});
     admin_http = std::make_unique<http::server>(settings.limits, log, metrics, "admin");
     metrics_http = std::make_unique<http::server>(settings.limits, log, metrics, "metrics");
     metrics_http->route("GET", "/metrics", [this](http::request) { return metrics_page(metrics); });
@@ -37,7 +39,8 @@ void server_process::impl::build_faces()
     admin = std::make_unique<admin::service>(*admin_services, *admin_http);
 }
 
-result<void> server_process::impl::listen(std::string const& face, std::vector<std::string> const& where, std::string refusal, std::function<void(net::shard&, net::accepted)> serve)
+result<void> server_process::impl::listen(std::string const& face, std::vector<std::string> const& where, std::string refusal,
+                                          std::function<void(net::shard&, net::accepted)> serve)
 {
     for (auto const& at : where) {
         net::listen_options o;
@@ -48,7 +51,9 @@ result<void> server_process::impl::listen(std::string const& face, std::vector<s
         } else {
             o.at = *net::endpoint::parse(at);
         }
-        auto opened = net::listener::open(*shards, o, *connections, [serve](net::shard&) -> net::accept_handler { return [serve](net::shard& here, net::accepted a) { serve(here, std::move(a)); }; });
+        auto opened = net::listener::open(*shards, o, *connections, [serve](net::shard&) -> net::accept_handler {
+            return [serve](net::shard& here, net::accepted a) { serve(here, std::move(a)); };
+        });
         if (!opened) return fail(fault::kind::refused, fmt::format("{}: {}", face, opened.error().say), opened.error().detail);
         if (o.unix_path.empty()) faces.emplace(face, (*opened)->at());
         listeners.push_back(std::move(*opened));
@@ -59,9 +64,17 @@ result<void> server_process::impl::listen(std::string const& face, std::vector<s
 result<void> server_process::impl::listen_all()
 {
     using accept::door;
-    auto const smtp_door = [this](door d, bool tls_first) { return [this, d, tls_first](net::shard& here, net::accepted a) { smtp->serve(here, std::move(a), {d, tls_first, d == door::mx ? tls_mx.get() : tls_people.get()}); }; };
-    auto const imap_door = [this](bool tls_first) { return [this, tls_first](net::shard& here, net::accepted a) { imap->serve(here, std::move(a), tls_first); }; };
-    auto const pop3_door = [this](bool tls_first) { return [this, tls_first](net::shard& here, net::accepted a) { pop3->serve(here, std::move(a), tls_first); }; };
+    auto const smtp_door = [this](door d, bool tls_first) {
+        return [this, d, tls_first](net::shard& here, net::accepted a) {
+            smtp->serve(here, std::move(a), {d, tls_first, d == door::mx ? tls_mx.get() : tls_people.get()});
+        };
+    };
+    auto const imap_door = [this](bool tls_first) {
+        return [this, tls_first](net::shard& here, net::accepted a) { imap->serve(here, std::move(a), tls_first); };
+    };
+    auto const pop3_door = [this](bool tls_first) {
+        return [this, tls_first](net::shard& here, net::accepted a) { pop3->serve(here, std::move(a), tls_first); };
+    };
     struct row {
         char const* face;
         std::vector<std::string> const& where;

@@ -29,7 +29,13 @@ queue::outcome outcome_of(fault const& f)
 }
 }  // namespace
 
-local_transport::local_transport(deliver::local_delivery& d, store::engine& e, store::spool& s, base::worker_pool& pool, base::limits const& l) : delivery_(d), engine_(e), spool_(s), pool_(pool), limits_(l) {}
+local_transport::local_transport(deliver::local_delivery& d, store::engine& e, store::spool& s, base::worker_pool& pool, base::limits const& l)
+    : delivery_(d),
+      engine_(e),
+      spool_(s),
+      pool_(pool),
+      limits_(l)
+{}
 local_transport::~local_transport() = default;
 
 task<result<std::shared_ptr<mime::summary const>>> local_transport::summarize(queue::envelope const& e)

@@ -84,7 +84,8 @@ struct server_process::impl {
     void build_faces();
 
     [[nodiscard]] result<void> listen_all();
-    [[nodiscard]] result<void> listen(std::string const& face, std::vector<std::string> const& where, std::string refusal, std::function<void(net::shard&, net::accepted)> serve);
+    [[nodiscard]] result<void> listen(std::string const& face, std::vector<std::string> const& where, std::string refusal,
+                                      std::function<void(net::shard&, net::accepted)> serve);
     [[nodiscard]] result<void> listen_admin();
     [[nodiscard]] result<void> reload();
     [[nodiscard]] std::string status() const;

@@ -19,9 +19,14 @@ unsigned shard_count(config const& c)
 }  // namespace
 
 server_process::impl::impl(config c, base::log& l)
-    : settings(std::move(c)), log(l), data{settings.data}, random(base::system_random()), clock(base::system_clock()), started(clock.monotonic()), in_flight(settings.limits.memory_in_flight)
-{
-}
+    : settings(std::move(c)),
+      log(l),
+      data{settings.data},
+      random(base::system_random()),
+      clock(base::system_clock()),
+      started(clock.monotonic()),
+      in_flight(settings.limits.memory_in_flight)
+{}
 
 // Order matters: everything that can be wrong is looked at before anything is made.
 result<void> server_process::impl::open_store()
@@ -109,7 +114,8 @@ void server_process::impl::build_mail()
         if (auto const e = net::endpoint::parse(at)) ro.own_addresses.push_back(e->address);
     to_others = std::make_unique<smtp::client::relay>(*dns, *gate, *dialer, *tls_out, settings.limits, random, log, metrics, std::move(ro));
     queue::transports t{to_accounts.get(), to_others.get(), [this](std::string address) { return route_address(*directory, std::move(address)); }};
-    mail = std::make_unique<queue::mail_queue>(*engine, owner, std::move(t), settings.limits, random, log, metrics, queue::mail_queue::options{settings.hostname, "postmaster@" + settings.hostname});
+    mail = std::make_unique<queue::mail_queue>(*engine, owner, std::move(t), settings.limits, random, log, metrics,
+                                               queue::mail_queue::options{settings.hostname, "postmaster@" + settings.hostname});
     mailboxes = std::make_unique<smtp::local_mailboxes>(*delivery, *accounts);
     envelopes = std::make_unique<smtp::queued_envelopes>(*mail);
     accept::parts p{*directory, *engine, *spool, *mailboxes, *envelopes, pool, in_flight, settings.limits, clock, random, log, metrics};
@@ -138,8 +144,8 @@ std::string server_process::impl::status() const
 {
     auto const health = engine->health();
     auto const up = std::chrono::duration_cast<std::chrono::seconds>(clock.monotonic() - started).count();
-    return fmt::format(R"({{"version":"{}","uptime_seconds":{},"store_writable":{},"free_octets":{},"queue_messages":{},"connections":{}}})", version_text, up, health.writable, health.free_octets, mail->size(),
-        connections->open_connections());
+    return fmt::format(R"({{"version":"{}","uptime_seconds":{},"store_writable":{},"free_octets":{},"queue_messages":{},"connections":{}}})", version_text, up,
+                       health.writable, health.free_octets, mail->size(), connections->open_connections());
 }
 
 void server_process::impl::on_signal(int signal)

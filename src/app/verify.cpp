@@ -26,7 +26,8 @@ int give_up(bool json, std::string const& sentence)
 void print_report(transfer::verify_report const& r, bool json)
 {
     if (json) {
-        fmt::print("{{\"good\":{},\"partitions\":{},\"rows\":{},\"pages\":{},\"mailboxes\":{},\"messages\":{},\"octets\":{},\"problems\":{}}}\n", r.good(), r.partitions, r.rows, r.pages, r.mailboxes, r.messages, r.octets, r.problem_count);
+        fmt::print("{{\"good\":{},\"partitions\":{},\"rows\":{},\"pages\":{},\"mailboxes\":{},\"messages\":{},\"octets\":{},\"problems\":{}}}\n", r.good(),
+                   r.partitions, r.rows, r.pages, r.mailboxes, r.messages, r.octets, r.problem_count);
         return;
     }
     fmt::print("{} partitions, {} rows, {} pages, {} mailboxes, {} messages", r.partitions, r.rows, r.pages, r.mailboxes, r.messages);
@@ -64,7 +65,8 @@ int verify(cli::verify_options const& o)
     if (terminal) options.progress = [](transfer::verify_report const& r) { fmt::print(stderr, "\r{} messages, {} problems", r.messages, r.problem_count); };
     result<transfer::verify_report> report;
     {
-        store::accounts accounts{**engine, [&loop](store::partition_id) -> base::executor& { return loop.at(0); }, c.limits, base::system_random(), *log, metrics, {}};
+        store::accounts accounts{
+            **engine, [&loop](store::partition_id) -> base::executor& { return loop.at(0); }, c.limits, base::system_random(), *log, metrics, {}};
         report = run_blocking(loop.at(0), transfer::verify(**engine, accounts, std::move(options)));
         run_blocking(loop.at(0), accounts.stop());
         loop.stop();

@@ -17,10 +17,7 @@ std::unexpected<fault> no_such_account() { return fail(fault::kind::not_found, "
 std::unexpected<fault> no_such_domain() { return fail(fault::kind::not_found, "no such domain"); }
 
 /// A separator may not be a letter, digit or blank: "a" would split every second name.
-bool good_separator(char c)
-{
-    return c == '\0' || std::string_view{"+-_=.#~"}.find(c) != std::string_view::npos;
-}
+bool good_separator(char c) { return c == '\0' || std::string_view{"+-_=.#~"}.find(c) != std::string_view::npos; }
 
 result<domain> canonical_form(domain d)
 {
@@ -235,8 +232,10 @@ task<result<void>> directory::impl::do_update_account(account a)
     std::vector<store::key_guard> guards{{before.key, before.row}};
     std::vector<store::row_change> changes;
     changes.push_back(put(before.key, rows::encode(a)));
-    if (a.administrator) changes.push_back(put(rows::administrator_key(a.number), rows::encode_mark()));
-    else changes.push_back(erase(rows::administrator_key(a.number)));
+    if (a.administrator)
+        changes.push_back(put(rows::administrator_key(a.number), rows::encode_mark()));
+    else
+        changes.push_back(erase(rows::administrator_key(a.number)));
     auto done = co_await commit(std::move(guards), std::move(changes), "update account");
     if (done && before.value.enabled != a.enabled && account_changed) account_changed(a.number, !a.enabled);
     co_return done;
@@ -309,8 +308,7 @@ task<result<void>> directory::impl::do_remove_alias(std::string text)
 
 directory::directory(store::engine& e, base::executor& owner, base::limits const& l, base::random& r, base::log& log)
     : impl_(std::make_unique<impl>(e, owner, l, r, log))
-{
-}
+{}
 directory::~directory() = default;
 
 task<result<void>> directory::add_domain(domain d)

@@ -85,7 +85,8 @@ public:
     [[nodiscard]] task<result<void>> remove_account(account_number n);
     /// In pages: those after `after` (an address; empty: from the start), at most `limit`, by domain, then local part.
     [[nodiscard]] task<result<std::vector<account>>> list_accounts(std::string after, std::size_t limit);
-    [[nodiscard]] task<result<std::optional<account>>> find_account(std::string address);  ///< canonicalised inside; a bare name works where there is one domain
+    [[nodiscard]] task<result<std::optional<account>>>
+    find_account(std::string address);  ///< canonicalised inside; a bare name works where there is one domain
     [[nodiscard]] task<result<std::optional<account>>> account_by_number(account_number n);
 
     /// Replaces. Conflict when an account has that address; over_limit beyond 1,000 targets.

@@ -36,9 +36,9 @@ std::size_t characters(std::string_view utf8)
 /// RFC 8265 §4.2.2: every non-ASCII blank (Unicode category Zs) is mapped to SP.
 std::string map_blanks(std::string_view utf8)
 {
-    constexpr std::string_view blanks[] = {
-        "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81", "\xE2\x80\x82", "\xE2\x80\x83", "\xE2\x80\x84", "\xE2\x80\x85",
-        "\xE2\x80\x86", "\xE2\x80\x87", "\xE2\x80\x88", "\xE2\x80\x89", "\xE2\x80\x8A", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+    constexpr std::string_view blanks[] = {"\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81", "\xE2\x80\x82", "\xE2\x80\x83",
+                                           "\xE2\x80\x84", "\xE2\x80\x85", "\xE2\x80\x86", "\xE2\x80\x87", "\xE2\x80\x88", "\xE2\x80\x89",
+                                           "\xE2\x80\x8A", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
     std::string out;
     for (std::size_t i = 0; i < utf8.size();) {
         auto const* const blank = std::ranges::find_if(blanks, [&](std::string_view b) { return utf8.substr(i).starts_with(b); });
@@ -65,8 +65,10 @@ bool is_common_password(std::string_view password)
         auto const end = all.find('\n', start);
         auto const line = all.substr(start, end - start);
         if (line == wanted) return true;
-        if (line < std::string_view{wanted}) low = end + 1;
-        else high = start;
+        if (line < std::string_view{wanted})
+            low = end + 1;
+        else
+            high = start;
     }
     return false;
 }
@@ -101,9 +103,9 @@ result<std::string> argon2id(std::string_view input, std::string_view salt, std:
 {
     MANSIO_ASSERT(salt.size() == crypto_pwhash_argon2id_SALTBYTES);
     std::string out(32, '\0');
-    auto const failed = crypto_pwhash_argon2id(reinterpret_cast<unsigned char*>(out.data()), out.size(), input.data(), input.size(),
-                                               reinterpret_cast<unsigned char const*>(salt.data()), passes, memory_kib * 1024,
-                                               crypto_pwhash_argon2id_ALG_ARGON2ID13);
+    auto const failed =
+        crypto_pwhash_argon2id(reinterpret_cast<unsigned char*>(out.data()), out.size(), input.data(), input.size(),
+                               reinterpret_cast<unsigned char const*>(salt.data()), passes, memory_kib * 1024, crypto_pwhash_argon2id_ALG_ARGON2ID13);
     if (failed != 0) return fail(fault::kind::try_later, "the server is busy, try again later", "argon2id: no memory");
     return out;
 }

@@ -118,7 +118,8 @@ task<result<bool>> expand(expansion& x, std::size_t at, domain const& d)
     }
     auto base_name = address;
     if (auto const split = d.subaddress_separator != '\0' ? address.local.find(d.subaddress_separator) : std::string::npos;
-        split != std::string::npos && split > 0) {
+        split != std::string::npos && split > 0)
+    {
         base_name.local = address.local.substr(0, split);
         auto const detail = address.local.substr(split + 1);
         auto const base_row = co_await x.dir.load_address(rows::address_key(base_name));

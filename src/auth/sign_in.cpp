@@ -14,8 +14,8 @@ namespace {
 /// No account has it: its rows are looked up when the user is unknown, so that unknown and known cost the same (A2).
 constexpr account_number nobody = ~account_number{0};
 constexpr std::size_t shared_a_commit = 2000;
-constexpr store::rights read_only_rights = static_cast<store::rights>(store::right::lookup) | static_cast<store::rights>(store::right::read) |
-                                           static_cast<store::rights>(store::right::keep_seen);
+constexpr store::rights read_only_rights =
+    static_cast<store::rights>(store::right::lookup) | static_cast<store::rights>(store::right::read) | static_cast<store::rights>(store::right::keep_seen);
 
 std::string_view name_of(protocol p) noexcept
 {
@@ -53,9 +53,17 @@ struct sign_in::impl {
     std::array<door_counters, 4> doors;
 
     impl(directory& d, store::engine& e, base::executor& owner, std::string_view pepper, base::limits const& l, base::random& r, base::log& g, base::metrics& m)
-        : people(d), dir(d.get()), storage(e), limits(l), random(r), log(g), app_key(derive_key(pepper, "mansio app password 1")),
-          portal_key(derive_key(pepper, "mansio portal password 1")), sessions(std::make_shared<revocations>(owner.clock())),
-          uses(std::make_shared<last_uses>(d.get())), burners("argon2", 2, l.argon2_waiting),
+        : people(d),
+          dir(d.get()),
+          storage(e),
+          limits(l),
+          random(r),
+          log(g),
+          app_key(derive_key(pepper, "mansio app password 1")),
+          portal_key(derive_key(pepper, "mansio portal password 1")),
+          sessions(std::make_shared<revocations>(owner.clock())),
+          uses(std::make_shared<last_uses>(d.get())),
+          burners("argon2", 2, l.argon2_waiting),
           malformed(m.get_counter("mansio_auth_malformed_total", "secrets that have not the shape of an app password")),
           hmacs(m.get_counter("mansio_auth_hashes_total", "password hashes computed", "kind=\"hmac\"")),
           argons(m.get_counter("mansio_auth_hashes_total", "password hashes computed", "kind=\"argon2id\"")),
@@ -70,8 +78,10 @@ struct sign_in::impl {
             ++i;
         }
         dir.account_changed = [s = sessions](account_number n, bool closed) {
-            if (closed) s->end_all(n);
-            else s->reopen(n);
+            if (closed)
+                s->end_all(n);
+            else
+                s->reopen(n);
         };
     }
     ~impl()
@@ -342,7 +352,8 @@ task<result<std::vector<app_password_info>>> sign_in::impl::list(account_number 
     co_return std::move(all);
 }
 
-sign_in::sign_in(directory& d, store::engine& e, base::executor& owner, std::string pepper, base::limits const& l, base::random& r, base::log& log, base::metrics& m)
+sign_in::sign_in(directory& d, store::engine& e, base::executor& owner, std::string pepper, base::limits const& l, base::random& r, base::log& log,
+                 base::metrics& m)
     : impl_(std::make_unique<impl>(d, e, owner, pepper, l, r, log, m))
 {
     MANSIO_ASSERT(pepper.size() >= 32);
@@ -355,7 +366,10 @@ task<void> sign_in::stop()
     co_await last_uses::flush(impl_->uses);
 }
 
-task<result<signed_in>> sign_in::check(std::string user, std::string secret, source from) { return impl_->check(std::move(user), std::move(secret), std::move(from)); }
+task<result<signed_in>> sign_in::check(std::string user, std::string secret, source from)
+{
+    return impl_->check(std::move(user), std::move(secret), std::move(from));
+}
 task<result<account>> sign_in::check_portal_password(std::string user, std::string password, source from)
 {
     return impl_->check_portal(std::move(user), std::move(password), std::move(from));

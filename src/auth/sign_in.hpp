@@ -52,7 +52,8 @@ struct signed_in {
 class sign_in {
 public:
     /// `pepper`: 32 octets from keys/, never in the store.
-    sign_in(directory& d, store::engine& e, base::executor& owner, std::string pepper, base::limits const& l, base::random& r, base::log& log, base::metrics& m);
+    sign_in(directory& d, store::engine& e, base::executor& owner, std::string pepper, base::limits const& l, base::random& r, base::log& log,
+            base::metrics& m);
     ~sign_in();
     sign_in(sign_in const&) = delete;
     sign_in& operator=(sign_in const&) = delete;

@@ -193,7 +193,8 @@ sha256_digest hmac_sha256(std::string_view key, std::string_view octets)
 {
     sha256_digest d{};
     unsigned length = 0;
-    MANSIO_ASSERT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<unsigned char const*>(octets.data()), octets.size(), d.data(), &length) != nullptr);
+    MANSIO_ASSERT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<unsigned char const*>(octets.data()), octets.size(), d.data(),
+                       &length) != nullptr);
     return d;
 }
 
@@ -234,7 +235,10 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept
 {
     return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
-bool starts_with_ignoring_case(std::string_view s, std::string_view prefix) noexcept { return s.size() >= prefix.size() && equal_ignoring_case(s.substr(0, prefix.size()), prefix); }
+bool starts_with_ignoring_case(std::string_view s, std::string_view prefix) noexcept
+{
+    return s.size() >= prefix.size() && equal_ignoring_case(s.substr(0, prefix.size()), prefix);
+}
 std::string_view trim_blanks(std::string_view s) noexcept
 {
     while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);

@@ -36,7 +36,10 @@ struct detached {
 struct queued {
     executor& where;
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> h) const { where.post([h] { h.resume(); }); }
+    void await_suspend(std::coroutine_handle<> h) const
+    {
+        where.post([h] { h.resume(); });
+    }
     void await_resume() const noexcept {}
 };
 

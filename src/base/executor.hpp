@@ -50,14 +50,20 @@ struct hop_to {
     executor& target;
     explicit hop_to(executor& t) noexcept : target(t) {}
     bool await_ready() const noexcept { return target.running_here(); }
-    void await_suspend(std::coroutine_handle<> h) const { target.post([h] { h.resume(); }); }
+    void await_suspend(std::coroutine_handle<> h) const
+    {
+        target.post([h] { h.resume(); });
+    }
     void await_resume() const noexcept {}
 };
 
 /// `co_await yield_now()`: lets other work of this executor run first; long work is cut with it.
 struct yield_now {
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> h) const { executor::current().post([h] { h.resume(); }); }
+    void await_suspend(std::coroutine_handle<> h) const
+    {
+        executor::current().post([h] { h.resume(); });
+    }
     void await_resume() const noexcept {}
 };
 
@@ -66,7 +72,10 @@ struct sleep_for {
     std::chrono::nanoseconds delay;
     explicit sleep_for(std::chrono::nanoseconds d) noexcept : delay(d) {}
     bool await_ready() const noexcept { return delay.count() <= 0; }
-    void await_suspend(std::coroutine_handle<> h) const { executor::current().call_after(delay, [h] { h.resume(); }); }
+    void await_suspend(std::coroutine_handle<> h) const
+    {
+        executor::current().call_after(delay, [h] { h.resume(); });
+    }
     void await_resume() const noexcept {}
 };
 
@@ -192,7 +201,11 @@ public:
         std::optional<T> value;
         bool const ran = co_await await_callback<bool>([&](auto done) {
             auto shared = std::make_shared<decltype(done)>(std::move(done));
-            if (!submit([&value, &fn, shared] { value.emplace(fn()); (*shared)(true); })) (*shared)(false);
+            if (!submit([&value, &fn, shared] {
+                    value.emplace(fn());
+                    (*shared)(true);
+                }))
+                (*shared)(false);
         });
         if (!ran) co_return fail(fault::kind::over_limit, "the server is busy, try again later", "worker pool queue is full");
         co_return std::move(*value);

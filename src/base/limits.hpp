@@ -20,7 +20,7 @@ struct limits {
 
 struct limit_entry {
     std::string_view name;
-    std::uint64_t limits::*value;
+    std::uint64_t limits::* value;
     std::uint64_t default_value;
     std::string_view unit, reply, metric, text;
 };

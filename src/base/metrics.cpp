@@ -13,7 +13,10 @@ constexpr std::array<double, 17> seconds{0.0001, 0.00025, 0.0005, 0.001, 0.0025,
 std::string with_labels(std::string_view name, std::string_view labels) { return labels.empty() ? std::string{name} : fmt::format("{}{{{}}}", name, labels); }
 }  // namespace
 
-histogram::histogram(std::span<double const> upper_bounds) : bounds_(upper_bounds.begin(), upper_bounds.end()), counts_(std::make_unique<std::atomic<std::uint64_t>[]>(bounds_.size() + 1)) {}
+histogram::histogram(std::span<double const> upper_bounds)
+    : bounds_(upper_bounds.begin(), upper_bounds.end()),
+      counts_(std::make_unique<std::atomic<std::uint64_t>[]>(bounds_.size() + 1))
+{}
 
 void histogram::observe(double v) noexcept
 {
@@ -35,7 +38,8 @@ std::string histogram::text(std::string_view name, std::string_view labels) cons
     }
     auto const all = total_.load(std::memory_order_relaxed);
     out += fmt::format("{}_bucket{{{}le=\"+Inf\"}} {}\n", name, more, all);
-    out += fmt::format("{} {}\n{} {}\n", with_labels(fmt::format("{}_sum", name), labels), sum_.load(std::memory_order_relaxed), with_labels(fmt::format("{}_count", name), labels), all);
+    out += fmt::format("{} {}\n{} {}\n", with_labels(fmt::format("{}_sum", name), labels), sum_.load(std::memory_order_relaxed),
+                       with_labels(fmt::format("{}_count", name), labels), all);
     return out;
 }
 

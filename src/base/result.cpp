@@ -7,10 +7,7 @@ namespace mansio::base {
 
 fault::fault(kind what_, std::string say_, std::string detail_) : what(what_), say(std::move(say_)), detail(std::move(detail_)) {}
 
-std::unexpected<fault> fail(fault::kind what, std::string say, std::string detail)
-{
-    return std::unexpected(fault{what, std::move(say), std::move(detail)});
-}
+std::unexpected<fault> fail(fault::kind what, std::string say, std::string detail) { return std::unexpected(fault{what, std::move(say), std::move(detail)}); }
 
 char const* name_of(fault::kind k) noexcept
 {

@@ -45,10 +45,9 @@ template <class T> [[nodiscard]] std::unexpected<fault> fail(result<T>&& r) { re
 }  // namespace mansio::base
 
 namespace mansio {
+using base::fail;
 using base::fault;
 using base::result;
-using base::fail;
 }  // namespace mansio
 
-#define MANSIO_ASSERT(condition) \
-    (static_cast<bool>(condition) ? static_cast<void>(0) : ::mansio::base::assertion_failed(#condition, __FILE__, __LINE__))
+#define MANSIO_ASSERT(condition) (static_cast<bool>(condition) ? static_cast<void>(0) : ::mansio::base::assertion_failed(#condition, __FILE__, __LINE__))

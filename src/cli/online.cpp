@@ -79,17 +79,21 @@ result<json::object> call(std::string const& socket, std::string const& name, js
     if (!answer) return fail(answer);
     boost::system::error_code wrong;
     auto v = json::parse(answer->body, wrong);
-    if (wrong || !v.is_object()) return fail(fault::kind::broken, fmt::format("the server answered {} with something that is no JSON; is that the admin socket of Mansio?", answer->status));
+    if (wrong || !v.is_object())
+        return fail(fault::kind::broken,
+                    fmt::format("the server answered {} with something that is no JSON; is that the admin socket of Mansio?", answer->status));
     if (answer->status == 200) return std::move(v.as_object());
     auto const* sentence = v.as_object().if_contains("error");
-    return fail(fault::kind::refused, sentence != nullptr && sentence->is_string() ? std::string{sentence->as_string()} : fmt::format("the server answered {}", answer->status));
+    return fail(fault::kind::refused,
+                sentence != nullptr && sentence->is_string() ? std::string{sentence->as_string()} : fmt::format("the server answered {}", answer->status));
 }
 
 std::string for_people(json::object const& answer)
 {
     std::string out;
     for (auto const& [k, v] : answer) {
-        bool const rows = v.is_array() && !v.as_array().empty() && std::all_of(v.as_array().begin(), v.as_array().end(), [](json::value const& e) { return e.is_object(); });
+        bool const rows =
+            v.is_array() && !v.as_array().empty() && std::all_of(v.as_array().begin(), v.as_array().end(), [](json::value const& e) { return e.is_object(); });
         if (rows)
             out += (answer.size() > 1 ? heading(k) + ":\n" : std::string{}) + table(v.as_array());
         else if (v.is_array() && v.as_array().empty())

@@ -40,7 +40,9 @@ struct online_context {
 /// A sub-subcommand whose options go into a JSON object as they are.
 class online_command {
 public:
-    online_command(CLI::App& under, online_context& ctx, std::string verb, std::string help, std::string call_name) : app_(under.add_subcommand(verb, help)), arguments_(std::make_shared<json::object>())
+    online_command(CLI::App& under, online_context& ctx, std::string verb, std::string help, std::string call_name)
+        : app_(under.add_subcommand(verb, help)),
+          arguments_(std::make_shared<json::object>())
     {
         app_->add_option("--socket", ctx.socket, "admin socket of the server (default: by its configuration)");
         app_->add_option("--config", ctx.config_file, "configuration file of the server");
@@ -59,12 +61,15 @@ public:
     }
     online_command& octets(std::string const& option, std::string const& name, std::string const& help)
     {
-        app_->add_option_function<std::string>(option, [a = arguments_, name](std::string const& v) { (*a)[name] = as_octets(v); }, help + " (a number, or with K, M, G, T)");
+        app_->add_option_function<std::string>(
+            option, [a = arguments_, name](std::string const& v) { (*a)[name] = as_octets(v); }, help + " (a number, or with K, M, G, T)");
         return *this;
     }
     online_command& list(std::string const& option, std::string const& name, std::string const& help, bool required = false)
     {
-        app_->add_option_function<std::vector<std::string>>(option, [a = arguments_, name](std::vector<std::string> const& v) { (*a)[name] = json::value_from(v); }, help)->required(required);
+        app_->add_option_function<std::vector<std::string>>(
+                option, [a = arguments_, name](std::vector<std::string> const& v) { (*a)[name] = json::value_from(v); }, help)
+            ->required(required);
         return *this;
     }
     online_command& flag(std::string const& option, std::string const& name, bool value, std::string const& help)
@@ -87,7 +92,8 @@ private:
         if (unit.empty()) return n;
         constexpr std::string_view units = "KMGT";
         auto const power = unit.size() == 1 ? units.find(unit.front()) : std::string_view::npos;
-        if (power == std::string_view::npos || n > (UINT64_MAX >> (10 * (power + 1)))) throw CLI::ValidationError(fmt::format("'{}' is no number of octets", base::printable(text)));
+        if (power == std::string_view::npos || n > (UINT64_MAX >> (10 * (power + 1))))
+            throw CLI::ValidationError(fmt::format("'{}' is no number of octets", base::printable(text)));
         return n << (10 * (power + 1));
     }
     CLI::App* app_;
@@ -104,7 +110,9 @@ CLI::App& noun(CLI::App& root, std::string name, std::string help)
 void add_directory_commands(CLI::App& root, online_context& ctx)
 {
     auto& domain = noun(root, "domain", "domains this server receives mail for");
-    online_command{domain, ctx, "add", "receive mail for a domain", "domain/add"}.text("name", "name", "domain name", true).text("--catch-all", "catch_all", "address that takes mail for unknown names");
+    online_command{domain, ctx, "add", "receive mail for a domain", "domain/add"}
+        .text("name", "name", "domain name", true)
+        .text("--catch-all", "catch_all", "address that takes mail for unknown names");
     online_command{domain, ctx, "set", "change a domain", "domain/set"}
         .text("name", "name", "domain name", true)
         .text("--catch-all", "catch_all", "address that takes mail for unknown names; empty: none")
@@ -128,14 +136,19 @@ void add_directory_commands(CLI::App& root, online_context& ctx)
         .flag("--disable", "enabled", false, "may not sign in; mail to it is refused")
         .flag("--administrator", "administrator", true, "may administer this server")
         .flag("--no-administrator", "administrator", false, "may no longer administer this server");
-    online_command{account, ctx, "remove", "remove an account and all its mail, for good", "account/remove"}.text("address", "address", "address of the account", true);
-    online_command{account, ctx, "list", "accounts, by address", "account/list"}.number("--limit", "limit", "at most so many").text("--after", "after", "go on after this address");
+    online_command{account, ctx, "remove", "remove an account and all its mail, for good", "account/remove"}.text("address", "address",
+                                                                                                                  "address of the account", true);
+    online_command{account, ctx, "list", "accounts, by address", "account/list"}
+        .number("--limit", "limit", "at most so many")
+        .text("--after", "after", "go on after this address");
     online_command{account, ctx, "password", "set the portal password (it opens no mail protocol)", "account/password"}
         .text("address", "address", "address of the account", true)
         .text("--password", "password", "the password; at least 12 characters", true);
 
     auto& alias = noun(root, "alias", "addresses that stand for others");
-    online_command{alias, ctx, "add", "make or change an alias", "alias/add"}.text("address", "address", "the alias", true).list("targets", "targets", "where its mail goes", true);
+    online_command{alias, ctx, "add", "make or change an alias", "alias/add"}
+        .text("address", "address", "the alias", true)
+        .list("targets", "targets", "where its mail goes", true);
     online_command{alias, ctx, "remove", "remove an alias", "alias/remove"}.text("address", "address", "the alias", true);
     online_command{alias, ctx, "list", "all aliases", "alias/list"};
 }
@@ -161,7 +174,9 @@ void add_operation_commands(CLI::App& root, online_context& ctx)
     online_command{queue, ctx, "list", "what waits", "queue/list"}.number("--limit", "limit", "at most so many");
     online_command{queue, ctx, "show", "one message with its recipients", "queue/show"}.text("id", "id", "queue id", true);
     online_command{queue, ctx, "retry", "try now", "queue/retry"}.text("id", "id", "queue id; none: everything");
-    online_command{queue, ctx, "hold", "do not try until released", "queue/hold"}.text("id", "id", "queue id", true).text("--reason", "reason", "why, for the next operator");
+    online_command{queue, ctx, "hold", "do not try until released", "queue/hold"}
+        .text("id", "id", "queue id", true)
+        .text("--reason", "reason", "why, for the next operator");
     online_command{queue, ctx, "release", "try again", "queue/release"}.text("id", "id", "queue id", true);
     online_command{queue, ctx, "cancel", "give up without telling the sender", "queue/cancel"}.text("id", "id", "queue id", true);
     online_command{root, ctx, "status", "how the server is", "status"};
@@ -174,11 +189,16 @@ void add_demo(CLI::App& root, local_commands const& local, int& code)
     auto* demo = root.add_subcommand("demo", "a complete server on this machine with accounts to try it");
     demo->add_option("--data", options->data, "keep its data here (default: a temporary directory)");
     demo->add_option_function<int>(
-        "--port-base", [options](int v) { options->port_base = static_cast<std::uint16_t>(v); }, "first of its ports; 0: any free ones")->check(CLI::Range(0, 65'000));
+            "--port-base", [options](int v) { options->port_base = static_cast<std::uint16_t>(v); }, "first of its ports; 0: any free ones")
+        ->check(CLI::Range(0, 65'000));
     demo->add_option("--users", options->users, "further accounts u1, u2, …")->check(CLI::Range(0, 1'000'000));
     demo->add_flag("--cleartext", options->cleartext, "let loopback sign in without TLS and turn per-address limits off, for load tools");
-    demo->add_option_function<std::string>("--limits", [options](std::string const& v) { options->limits = v == "on"; }, "per-address limits: on or off")->check(CLI::IsMember({"on", "off"}));
-    demo->add_option_function<std::string>("--folders", [options](std::string const& v) { options->default_folders = v == "default"; }, "folders of alice and bob: default or none")->check(CLI::IsMember({"default", "none"}));
+    demo->add_option_function<std::string>(
+            "--limits", [options](std::string const& v) { options->limits = v == "on"; }, "per-address limits: on or off")
+        ->check(CLI::IsMember({"on", "off"}));
+    demo->add_option_function<std::string>(
+            "--folders", [options](std::string const& v) { options->default_folders = v == "default"; }, "folders of alice and bob: default or none")
+        ->check(CLI::IsMember({"default", "none"}));
     demo->add_option("--listen", options->listen, "address it listens on");
     demo->add_option("--route", options->route, "send all relayed mail to HOST:PORT");
     demo->add_option("--allow-target", options->allow_targets, "network that may be connected to though it is not global: 127.0.0.0/8");

@@ -28,7 +28,8 @@ task<result<void>> place(local_delivery::options const& set, job& j)
         auto const all = co_await j.account.list_mailboxes();
         if (!all) co_return fail(all);
         auto const exact = std::ranges::find(*all, j.what.detail, &store::mailbox_info::name);
-        auto const found = exact != all->end() ? exact : std::ranges::find_if(*all, [&](auto const& m) { return base::equal_ignoring_case(m.name, j.what.detail); });
+        auto const found =
+            exact != all->end() ? exact : std::ranges::find_if(*all, [&](auto const& m) { return base::equal_ignoring_case(m.name, j.what.detail); });
         if (found != all->end()) {
             j.mailbox = found->id;
             j.mailbox_name = found->name;
@@ -98,11 +99,13 @@ struct local_delivery::impl {
     base::counter& repeated;
     base::counter& refused;
     impl(store::accounts& a, base::log& l, base::metrics& m, options o)
-        : accounts(a), log(l), set(o), delivered(m.get_counter("mansio_deliveries_total", "messages delivered to accounts here")),
+        : accounts(a),
+          log(l),
+          set(o),
+          delivered(m.get_counter("mansio_deliveries_total", "messages delivered to accounts here")),
           repeated(m.get_counter("mansio_deliveries_repeated_total", "deliveries that had been made before and changed nothing")),
           refused(m.get_counter("mansio_deliveries_refused_total", "deliveries that an account did not take"))
-    {
-    }
+    {}
 };
 
 local_delivery::local_delivery(store::accounts& a, base::log& log, base::metrics& m) : local_delivery(a, log, m, options{}) {}
@@ -119,11 +122,14 @@ task<result<void>> local_delivery::deliver(delivery d)
         auto const done = co_await s.run(impl_->set, j);
         if (done) continue;
         impl_->refused.add();
-        impl_->log.info("delivery_refused", {{"delivery", j.what.id}, {"account", j.what.account}, {"address", j.what.address}, {"step", s.name}, {"fault", done.error()}});
+        impl_->log.info("delivery_refused",
+                        {{"delivery", j.what.id}, {"account", j.what.account}, {"address", j.what.address}, {"step", s.name}, {"fault", done.error()}});
         co_return fail(done);
     }
     (j.already ? impl_->repeated : impl_->delivered).add();
-    impl_->log.info("delivered", {{"delivery", j.what.id}, {"account", j.what.account}, {"address", j.what.address}, {"mailbox", j.mailbox_name}, {"again", j.already ? "yes" : "no"}});
+    impl_->log.info(
+        "delivered",
+        {{"delivery", j.what.id}, {"account", j.what.account}, {"address", j.what.address}, {"mailbox", j.mailbox_name}, {"again", j.already ? "yes" : "no"}});
     co_return result<void>{};
 }
 

@@ -13,7 +13,8 @@ constexpr std::uint64_t max_answer = 256ULL << 20U;
 task<result<response>> ask(net::shard& here, std::string path, std::string wire, base::monotonic_time until)
 {
     auto dialled = co_await here.connect_unix(path, until);
-    if (!dialled) co_return fail(fault::kind::closed, "cannot reach the server at " + path + ": is it running, and may you open its socket?", dialled.error().detail);
+    if (!dialled)
+        co_return fail(fault::kind::closed, "cannot reach the server at " + path + ": is it running, and may you open its socket?", dialled.error().detail);
     net::buffered_stream io{std::move(*dialled)};
     io.put(wire);
     auto const sent = co_await io.flush(until);

@@ -49,9 +49,11 @@ struct server::impl {
     std::atomic<bool> stopping{false};
 
     impl(base::limits const& l, base::log& lg, base::metrics& m, std::string f)
-        : limits(l), log(lg), face(std::move(f)), requests(m.get_counter("mansio_http_requests_total", "HTTP requests answered", fmt::format("face=\"{}\"", face)))
-    {
-    }
+        : limits(l),
+          log(lg),
+          face(std::move(f)),
+          requests(m.get_counter("mansio_http_requests_total", "HTTP requests answered", fmt::format("face=\"{}\"", face)))
+    {}
 
     shard_side& side(net::shard& s)
     {

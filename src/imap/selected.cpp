@@ -117,7 +117,9 @@ void append_flag_lists(std::string& out, selected_mailbox const& m, store::mailb
     for (auto const& k : view.keywords()) append_word(out, k);
     out += ")\r\n* OK [PERMANENTFLAGS (";
     for (auto const& s : system_names) {
-        auto const needed = s.flag == store::system_flag::seen ? right::keep_seen : s.flag == store::system_flag::deleted ? right::delete_message : right::write;
+        auto const needed = s.flag == store::system_flag::seen      ? right::keep_seen
+                            : s.flag == store::system_flag::deleted ? right::delete_message
+                                                                    : right::write;
         if (m.may(needed)) append_word(out, s.name);
     }
     if (m.may(right::write)) {
@@ -204,7 +206,8 @@ task<result<void>> announce(session& s, store::mailbox_view_ptr now, bool may_ex
 {
     auto& m = *s.selected();
     auto const old = m.announced;
-    if (now == old || (now->highest_modseq() == old->highest_modseq() && now->size() == old->size() && now->uid_next() == old->uid_next())) co_return result<void>{};
+    if (now == old || (now->highest_modseq() == old->highest_modseq() && now->size() == old->size() && now->uid_next() == old->uid_next()))
+        co_return result<void>{};
     auto const remaining = now->lower_bound(old->uid_next());  // of the messages the client counts
     if (remaining < old->size()) {
         if (!may_expunge) co_return result<void>{};

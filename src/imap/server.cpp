@@ -93,7 +93,9 @@ task<void> server::impl::wait_for(face& f, base::monotonic_time deadline)
 }
 
 server::server(services s, adopt a) : impl_(std::make_shared<impl>(std::move(s), std::move(a))) {}
-server::server(services s) : server(std::move(s), [](base::executor& on, std::unique_ptr<net::detached_stream> d) { return dynamic_cast<net::shard&>(on).adopt(std::move(d)); }) {}
+server::server(services s)
+    : server(std::move(s), [](base::executor& on, std::unique_ptr<net::detached_stream> d) { return dynamic_cast<net::shard&>(on).adopt(std::move(d)); })
+{}
 server::~server() = default;
 
 void server::serve(base::executor& here, net::accepted connection, bool implicit_tls)

@@ -15,7 +15,8 @@ constexpr std::size_t longest_tag = 256;
 /// The first line of another protocol: a browser made to speak to us, a scanner, a mail server at the wrong door (trust.md W7, T2).
 bool is_foreign(std::string_view line) noexcept
 {
-    for (std::string_view const verb : {"GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "PRI ", "SSH-", "EHLO ", "HELO ", "LHLO "})
+    for (std::string_view const verb :
+         {"GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "PRI ", "SSH-", "EHLO ", "HELO ", "LHLO "})
         if (base::starts_with_ignoring_case(line, verb)) return true;
     return false;
 }
@@ -23,7 +24,12 @@ bool is_foreign(std::string_view line) noexcept
 }  // namespace
 
 session::session(services const& srv, figures& f, base::executor& home, session_start start)
-    : srv_(srv), figures_(f), home_(home), peer_(std::move(start.connection)), held_(std::move(start.held)), implicit_tls_(start.implicit_tls)
+    : srv_(srv),
+      figures_(f),
+      home_(home),
+      peer_(std::move(start.connection)),
+      held_(std::move(start.held)),
+      implicit_tls_(start.implicit_tls)
 {
     figures_.sessions.add(1);
     if (!start.carried) {
@@ -223,7 +229,8 @@ task<void> session::answer(raw_command& c)
         phase_ = phase::over;
         co_return;
     }
-    if (!done && done.error().what == fault::kind::broken) srv_.log.error("imap_command_failed", {{"session", id_}, {"command", what->name}, {"fault", done.error()}});
+    if (!done && done.error().what == fault::kind::broken)
+        srv_.log.error("imap_command_failed", {{"session", id_}, {"command", what->name}, {"fault", done.error()}});
     if (selected_ && what->shift != commands::numbers::untouched) {
         auto const told = co_await sync(what->shift == commands::numbers::may_shift);
         if (!told) {

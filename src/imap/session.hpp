@@ -68,7 +68,10 @@ public:
     [[nodiscard]] bool rev2() const noexcept { return rev2_; }
     [[nodiscard]] bool secure() const noexcept { return peer_.raw().tls() != nullptr; }
     /// W6: names and secrets are taken only under TLS, or from this machine when the demo says so.
-    [[nodiscard]] bool may_sign_in() const noexcept { return secure() || (srv_.options.cleartext_sign_in && (peer_.raw().local() || peer_.raw().peer().address.is_loopback())); }
+    [[nodiscard]] bool may_sign_in() const noexcept
+    {
+        return secure() || (srv_.options.cleartext_sign_in && (peer_.raw().local() || peer_.raw().peer().address.is_loopback()));
+    }
     [[nodiscard]] name_form names() const noexcept { return rev2_ || utf8_ ? name_form::utf8 : name_form::utf7; }
     [[nodiscard]] store::account_ref const& account() const noexcept { return account_; }
     [[nodiscard]] auth::source source() const;

@@ -78,7 +78,8 @@ std::string mailbox_address::text() const
 {
     std::string out;
     out.reserve(local.size() + domain.size() + 3);
-    if (is_dot_string(local)) out = local;
+    if (is_dot_string(local))
+        out = local;
     else {
         out += '"';
         for (char const c : local) {

@@ -58,12 +58,15 @@ private:
             finish_item();
             if (in_group_) emit_group_end();
             ++at_;
-        } else if (c == ':') colon();
-        else if (c == '<') angle();
+        } else if (c == ':')
+            colon();
+        else if (c == '<')
+            angle();
         else if (c == '>') {  // never opened
             blank_ = true;
             ++at_;
-        } else word();
+        } else
+            word();
     }
 
     void word()
@@ -152,7 +155,8 @@ private:
             if (c == ':') {                                // "<http://…>" of List-* fields
                 words_.push_back({":", '\0', take_blank(), false});
                 ++at_;
-            } else step();
+            } else
+                step();
         }
     }
 
@@ -171,7 +175,8 @@ private:
         if (angle_done_) {
             if (pending_.name.empty()) pending_.name = words_.empty() ? comment_ : phrase(words_);
             emit(std::move(pending_));
-        } else if (!words_.empty()) emit_bare();
+        } else if (!words_.empty())
+            emit_bare();
         reset();
     }
 
@@ -181,8 +186,10 @@ private:
         auto const last = std::find_if(words_.rbegin(), words_.rend(), [](token const& t) { return t.special == '@'; });
         address a;
         if (last == words_.rend()) {
-            if (words_.size() == 1) a.mailbox = words_[0].text;
-            else a.name = phrase(words_);
+            if (words_.size() == 1)
+                a.mailbox = words_[0].text;
+            else
+                a.name = phrase(words_);
             if (a.name.empty()) a.name = comment_;
             emit(std::move(a));
             return;

@@ -11,7 +11,8 @@ result<std::string> make_field(std::string_view name, std::string_view body)
 {
     bool const good_name = !name.empty() && std::ranges::all_of(name, [](char c) { return c > 32 && c < 127 && c != ':'; });
     if (!good_name) return fail(fault::kind::syntax, "not a header field name");
-    if (body.find_first_of(std::string_view{"\r\n\0", 3}) != std::string_view::npos) return fail(fault::kind::syntax, "a header field cannot hold line ends or NUL");
+    if (body.find_first_of(std::string_view{"\r\n\0", 3}) != std::string_view::npos)
+        return fail(fault::kind::syntax, "a header field cannot hold line ends or NUL");
     std::string out{name};
     out += ": ";
     std::size_t column = out.size();
@@ -42,7 +43,8 @@ std::string format_address(std::string_view name_utf8, std::string_view address)
     if (name.empty()) return where;
     std::string out;
     bool const atoms = std::ranges::all_of(name, [](char c) { return detail::is_atext(c) || c == ' '; }) && name.find("=?") == std::string_view::npos;
-    if (atoms) out = name;
+    if (atoms)
+        out = name;
     else if (!detail::is_ascii(name) || name.find("=?") != std::string_view::npos) {
         // In a phrase an encoded word stands for a word; what is left plain must be atoms, so specials are encoded along (RFC 2047 §5 (3)).
         bool const plain_rest = std::ranges::all_of(name, [](char c) { return detail::is_atext(c) || c == ' ' || static_cast<unsigned char>(c) >= 0x80; });

@@ -45,8 +45,14 @@ calendar calendar_of(date_time d)
     auto const day = std::chrono::floor<std::chrono::days>(sys_seconds{seconds{local}});
     year_month_day const ymd{day};
     auto const in_day = static_cast<int>(local - duration_cast<seconds>(day.time_since_epoch()).count());
-    return {static_cast<int>(ymd.year()), static_cast<int>(static_cast<unsigned>(ymd.month())), static_cast<int>(static_cast<unsigned>(ymd.day())),
-            in_day / 3600, in_day / 60 % 60, in_day % 60, static_cast<int>(weekday{day}.c_encoding()), static_cast<int>(zone)};
+    return {static_cast<int>(ymd.year()),
+            static_cast<int>(static_cast<unsigned>(ymd.month())),
+            static_cast<int>(static_cast<unsigned>(ymd.day())),
+            in_day / 3600,
+            in_day / 60 % 60,
+            in_day % 60,
+            static_cast<int>(weekday{day}.c_encoding()),
+            static_cast<int>(zone)};
 }
 
 std::string zone_text(int minutes) { return fmt::format("{}{:02}{:02}", minutes < 0 ? '-' : '+', std::abs(minutes) / 60, std::abs(minutes) % 60); }
@@ -57,9 +63,18 @@ public:
     explicit date_tokens(std::string_view s) noexcept : s_(s) { skip(); }
     [[nodiscard]] bool at_end() const noexcept { return at_ >= s_.size(); }
     [[nodiscard]] char peek() const noexcept { return at_end() ? '\0' : s_[at_]; }
-    std::string_view word() noexcept { return take([](char c) { return detail::is_alpha(c); }); }
-    std::string_view digits() noexcept { return take([](char c) { return detail::is_digit(c); }); }
-    std::string_view rest() noexcept { return take([](char c) { return !detail::is_white(c) && c != '('; }); }
+    std::string_view word() noexcept
+    {
+        return take([](char c) { return detail::is_alpha(c); });
+    }
+    std::string_view digits() noexcept
+    {
+        return take([](char c) { return detail::is_digit(c); });
+    }
+    std::string_view rest() noexcept
+    {
+        return take([](char c) { return !detail::is_white(c) && c != '('; });
+    }
     bool colon() noexcept
     {
         if (peek() != ':') return false;
@@ -106,8 +121,10 @@ std::int16_t zone_of(std::string_view z) noexcept
     if (z.starts_with('+') || z.starts_with('-')) {
         std::string digits;
         for (char const c : z.substr(1)) {
-            if (detail::is_digit(c)) digits += c;
-            else if (c != ':') break;  // "+02:00" is no RFC's, but it is clear
+            if (detail::is_digit(c))
+                digits += c;
+            else if (c != ':')
+                break;  // "+02:00" is no RFC's, but it is clear
         }
         if (digits.size() != 4) return 0;
         int const hours = (digits[0] - '0') * 10 + digits[1] - '0';
@@ -135,8 +152,10 @@ std::string_view after_last_semicolon(std::string_view s) noexcept
 {
     std::size_t from = 0;
     for (std::size_t at = 0; at < s.size();) {
-        if (s[at] == '(') at = detail::skip_comment(s, at);
-        else if (s[at++] == ';') from = at;
+        if (s[at] == '(')
+            at = detail::skip_comment(s, at);
+        else if (s[at++] == ';')
+            from = at;
     }
     return s.substr(from);
 }
@@ -169,20 +188,22 @@ std::optional<date_time> parse_date(std::string_view field_body)
 std::string format_date(date_time d)
 {
     auto const c = calendar_of(d);
-    return fmt::format("{}, {} {} {:04} {:02}:{:02}:{:02} {}", days[static_cast<std::size_t>(c.weekday)], c.day, months[static_cast<std::size_t>(c.month - 1)], c.year,
-                       c.hour, c.minute, c.second, zone_text(c.zone));
+    return fmt::format("{}, {} {} {:04} {:02}:{:02}:{:02} {}", days[static_cast<std::size_t>(c.weekday)], c.day, months[static_cast<std::size_t>(c.month - 1)],
+                       c.year, c.hour, c.minute, c.second, zone_text(c.zone));
 }
 
 std::string format_imap_date_time(date_time d)
 {
     auto const c = calendar_of(d);
-    return fmt::format("{:2}-{}-{:04} {:02}:{:02}:{:02} {}", c.day, months[static_cast<std::size_t>(c.month - 1)], c.year, c.hour, c.minute, c.second, zone_text(c.zone));
+    return fmt::format("{:2}-{}-{:04} {:02}:{:02}:{:02} {}", c.day, months[static_cast<std::size_t>(c.month - 1)], c.year, c.hour, c.minute, c.second,
+                       zone_text(c.zone));
 }
 
 // date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE; the quotes are the caller's
 std::optional<date_time> parse_imap_date_time(std::string_view t)
 {
-    if (t.size() != 26 || t[2] != '-' || t[6] != '-' || t[11] != ' ' || t[14] != ':' || t[17] != ':' || t[20] != ' ' || (t[21] != '+' && t[21] != '-')) return std::nullopt;
+    if (t.size() != 26 || t[2] != '-' || t[6] != '-' || t[11] != ' ' || t[14] != ':' || t[17] != ':' || t[20] != ' ' || (t[21] != '+' && t[21] != '-'))
+        return std::nullopt;
     auto const digits = [&](std::size_t from, std::size_t n) -> std::optional<std::uint64_t> {
         auto const s = t.substr(from, n);
         return std::ranges::all_of(s, detail::is_digit) ? number(s, n) : std::nullopt;

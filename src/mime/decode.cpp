@@ -65,7 +65,8 @@ std::string decode_quoted_printable(std::string_view text)
             if (line[i] == '=' && i + 2 < line.size() && hex_value(line[i + 1]) >= 0 && hex_value(line[i + 2]) >= 0) {
                 out += static_cast<char>(hex_value(line[i + 1]) * 16 + hex_value(line[i + 2]));
                 i += 2;
-            } else out += line[i];
+            } else
+                out += line[i];
         }
         if (!soft && lf != std::string_view::npos) out += crlf ? "\r\n" : "\n";
     }
@@ -76,8 +77,10 @@ std::string decode_quoted_printable(std::string_view text)
 std::string decode_body(std::string_view body, std::string_view encoding, std::string_view charset)
 {
     std::string decoded;
-    if (base::equal_ignoring_case(encoding, "base64")) body = decoded = detail::decode_base64(body);
-    else if (base::equal_ignoring_case(encoding, "quoted-printable")) body = decoded = detail::decode_quoted_printable(body);
+    if (base::equal_ignoring_case(encoding, "base64"))
+        body = decoded = detail::decode_base64(body);
+    else if (base::equal_ignoring_case(encoding, "quoted-printable"))
+        body = decoded = detail::decode_quoted_printable(body);
     if (charset.empty()) return decoded.empty() ? std::string{body} : decoded;
     return to_utf8(body, charset);
 }

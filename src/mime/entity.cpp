@@ -91,15 +91,21 @@ std::string read_entity(header_block const& h, part& p, part_wire* w, base::limi
         if (name == "type" && !typed) {
             boundary = read_type(f.body, p, w, limits, degraded);
             typed = true;
-        } else if (name == "transfer-encoding" && p.encoding.empty()) p.encoding = token_of(f.body);
-        else if (name == "disposition" && p.disposition.empty()) read_disposition(f.body, p, w, limits, degraded);
-        else if (name == "id" && p.id.empty()) p.id = text_of(f.body);
-        else if (name == "description" && p.description.empty()) p.description = text_of(f.body);
-        else if (name == "md5" && p.md5.empty()) p.md5 = text_of(f.body);
+        } else if (name == "transfer-encoding" && p.encoding.empty())
+            p.encoding = token_of(f.body);
+        else if (name == "disposition" && p.disposition.empty())
+            read_disposition(f.body, p, w, limits, degraded);
+        else if (name == "id" && p.id.empty())
+            p.id = text_of(f.body);
+        else if (name == "description" && p.description.empty())
+            p.description = text_of(f.body);
+        else if (name == "md5" && p.md5.empty())
+            p.md5 = text_of(f.body);
         else if (name == "location" && p.location.empty()) {
             p.location = text_of(f.body);
             std::erase_if(p.location, is_white);  // RFC 2557 §4.4.2: folded URIs
-        } else if (name == "language" && p.languages.empty()) p.languages = languages_of(f.body);
+        } else if (name == "language" && p.languages.empty())
+            p.languages = languages_of(f.body);
     }
     if (!typed && w != nullptr) w->parameters = parameters_text({}, {}, p.type == "text");
     if (p.encoding.empty()) p.encoding = "7bit";  // RFC 2045 §6.1

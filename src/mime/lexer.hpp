@@ -26,10 +26,7 @@ namespace mansio::mime::detail {
     return is_alpha(c) || is_digit(c) || std::string_view{"!#$%&'*+-/=?^_`{|}~"}.find(c) != std::string_view::npos;
 }
 /// token of RFC 2045 §5.1.
-[[nodiscard]] constexpr bool is_token(char c) noexcept
-{
-    return c > 32 && c < 127 && std::string_view{"()<>@,;:\\\"/[]?="}.find(c) == std::string_view::npos;
-}
+[[nodiscard]] constexpr bool is_token(char c) noexcept { return c > 32 && c < 127 && std::string_view{"()<>@,;:\\\"/[]?="}.find(c) == std::string_view::npos; }
 [[nodiscard]] inline bool is_ascii(std::string_view s) noexcept
 {
     unsigned any = 0;
@@ -49,9 +46,12 @@ namespace mansio::mime::detail {
     std::size_t depth = 0;
     while (at < s.size()) {
         char const c = s[at++];
-        if (c == '\\') at += at < s.size() ? 1 : 0;
-        else if (c == '(') ++depth;
-        else if (c == ')' && --depth == 0) break;
+        if (c == '\\')
+            at += at < s.size() ? 1 : 0;
+        else if (c == '(')
+            ++depth;
+        else if (c == ')' && --depth == 0)
+            break;
     }
     return at;
 }
@@ -59,9 +59,12 @@ namespace mansio::mime::detail {
 [[nodiscard]] inline std::size_t skip_cfws(std::string_view s, std::size_t at) noexcept
 {
     while (at < s.size()) {
-        if (is_white(s[at])) ++at;
-        else if (s[at] == '(') at = skip_comment(s, at);
-        else break;
+        if (is_white(s[at]))
+            ++at;
+        else if (s[at] == '(')
+            at = skip_comment(s, at);
+        else
+            break;
     }
     return at;
 }

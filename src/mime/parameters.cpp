@@ -111,7 +111,8 @@ void append_percent_decoded(std::string& out, std::string_view text)
         if (text[i] == '%' && i + 2 < text.size() && detail::hex_value(text[i + 1]) >= 0 && detail::hex_value(text[i + 2]) >= 0) {
             out += static_cast<char>(detail::hex_value(text[i + 1]) * 16 + detail::hex_value(text[i + 2]));
             i += 2;
-        } else out += text[i];
+        } else
+            out += text[i];
     }
 }
 
@@ -139,8 +140,10 @@ joined join(std::vector<piece const*> const& pieces)
     auto const& first = *pieces.front();
     out.extended = first.extended;
     if (!first.numbered) {
-        if (first.extended) append_percent_decoded(out.raw, take_charset(first.value, charset));
-        else out.raw = first.value;
+        if (first.extended)
+            append_percent_decoded(out.raw, take_charset(first.value, charset));
+        else
+            out.raw = first.value;
     } else {
         std::uint32_t want = 0;
         for (auto const* p : pieces) {
@@ -151,8 +154,10 @@ joined join(std::vector<piece const*> const& pieces)
             }
             std::string_view text = p->value;
             if (p->extended && want == 0) text = take_charset(text, charset);
-            if (p->extended) append_percent_decoded(out.raw, text);
-            else out.raw += text;
+            if (p->extended)
+                append_percent_decoded(out.raw, text);
+            else
+                out.raw += text;
             ++want;
         }
     }

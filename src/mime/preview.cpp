@@ -15,17 +15,32 @@ constexpr std::size_t wanted_characters = 200;  // RFC 8970 §3.3
 struct entity {
     std::string_view name, text;
 };
-constexpr std::array<entity, 12> entities{{{"amp", "&"}, {"lt", "<"}, {"gt", ">"}, {"quot", "\""}, {"apos", "'"}, {"nbsp", " "}, {"zwnj", ""}, {"shy", ""},
-                                           {"rsquo", "\u2019"}, {"lsquo", "\u2018"}, {"mdash", "\u2014"}, {"ndash", "\u2013"}}};
+constexpr std::array<entity, 12> entities{{{"amp", "&"},
+                                           {"lt", "<"},
+                                           {"gt", ">"},
+                                           {"quot", "\""},
+                                           {"apos", "'"},
+                                           {"nbsp", " "},
+                                           {"zwnj", ""},
+                                           {"shy", ""},
+                                           {"rsquo", "\u2019"},
+                                           {"lsquo", "\u2018"},
+                                           {"mdash", "\u2014"},
+                                           {"ndash", "\u2013"}}};
 
 void append_number(std::string& out, std::uint32_t c)
 {
-    if (c < 32 || (c >= 0x7F && c < 0xA0) || (c >= 0xD800 && c < 0xE000) || c > 0x10FFFF) out += ' ';
-    else if (c < 0x80) out += static_cast<char>(c);
-    else if (c < 0x800) (out += static_cast<char>(0xC0U | c >> 6U)) += static_cast<char>(0x80U | (c & 0x3FU));
+    if (c < 32 || (c >= 0x7F && c < 0xA0) || (c >= 0xD800 && c < 0xE000) || c > 0x10FFFF)
+        out += ' ';
+    else if (c < 0x80)
+        out += static_cast<char>(c);
+    else if (c < 0x800)
+        (out += static_cast<char>(0xC0U | c >> 6U)) += static_cast<char>(0x80U | (c & 0x3FU));
     else {
-        if (c < 0x10000) out += static_cast<char>(0xE0U | c >> 12U);
-        else (out += static_cast<char>(0xF0U | c >> 18U)) += static_cast<char>(0x80U | (c >> 12U & 0x3FU));
+        if (c < 0x10000)
+            out += static_cast<char>(0xE0U | c >> 12U);
+        else
+            (out += static_cast<char>(0xF0U | c >> 18U)) += static_cast<char>(0x80U | (c >> 12U & 0x3FU));
         (out += static_cast<char>(0x80U | (c >> 6U & 0x3FU))) += static_cast<char>(0x80U | (c & 0x3FU));
     }
 }
@@ -76,8 +91,9 @@ std::size_t skip_tag(std::string_view html, std::size_t at, std::string& out)
             if (base::starts_with_ignoring_case(html.substr(close + 2), hidden)) return past(">", close);
         return html.size();
     }
-    bool const inside = name == "b" || name == "i" || name == "u" || name == "a" || name == "em" || name == "span" || name == "strong" || name == "font" || name == "/b" ||
-                        name == "/i" || name == "/u" || name == "/a" || name == "/em" || name == "/span" || name == "/strong" || name == "/font";
+    bool const inside = name == "b" || name == "i" || name == "u" || name == "a" || name == "em" || name == "span" || name == "strong" || name == "font" ||
+                        name == "/b" || name == "/i" || name == "/u" || name == "/a" || name == "/em" || name == "/span" || name == "/strong" ||
+                        name == "/font";
     if (!inside) out += ' ';
     return next;
 }

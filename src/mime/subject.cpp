@@ -25,8 +25,10 @@ std::size_t skip_refwd(std::string_view s, std::size_t at) noexcept
 {
     auto const rest = s.substr(at);
     std::size_t n = 0;
-    if (base::starts_with_ignoring_case(rest, "fwd")) n = 3;
-    else if (base::starts_with_ignoring_case(rest, "re") || base::starts_with_ignoring_case(rest, "fw")) n = 2;
+    if (base::starts_with_ignoring_case(rest, "fwd"))
+        n = 3;
+    else if (base::starts_with_ignoring_case(rest, "re") || base::starts_with_ignoring_case(rest, "fw"))
+        n = 2;
     if (n == 0) return at;
     std::size_t past = at + n;
     while (past < s.size() && s[past] == ' ') ++past;
@@ -37,9 +39,12 @@ std::size_t skip_refwd(std::string_view s, std::size_t at) noexcept
 void remove_trailers(std::string_view& s) noexcept  // (2)
 {
     for (;;) {
-        if (s.ends_with(' ')) s.remove_suffix(1);
-        else if (s.size() >= 5 && base::equal_ignoring_case(s.substr(s.size() - 5), "(fwd)")) s.remove_suffix(5);
-        else return;
+        if (s.ends_with(' '))
+            s.remove_suffix(1);
+        else if (s.size() >= 5 && base::equal_ignoring_case(s.substr(s.size() - 5), "(fwd)"))
+            s.remove_suffix(5);
+        else
+            return;
     }
 }
 

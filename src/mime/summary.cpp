@@ -12,12 +12,48 @@
 namespace mansio::mime {
 namespace {
 // What Thunderbird, Apple Mail, Outlook, K-9, mutt, Roundcube and imaptest ask for in BODY[HEADER.FIELDS (…)].
-constexpr std::array<std::string_view, 42> kept{"auto-submitted", "bcc", "cc", "chat-version", "content-transfer-encoding", "content-type", "date", "delivered-to",
-                                                "disposition-notification-to", "followup-to", "from", "importance", "in-reply-to", "list-archive", "list-help",
-                                                "list-id", "list-owner", "list-post", "list-subscribe", "list-unsubscribe", "list-unsubscribe-post",
-                                                "mail-followup-to", "mail-reply-to", "message-id", "mime-version", "newsgroups", "organization", "precedence",
-                                                "priority", "references", "reply-to", "resent-from", "return-path", "sender", "subject", "to", "user-agent",
-                                                "x-mailer", "x-msmail-priority", "x-priority", "x-uniform-type-identifier", "x-universally-unique-identifier"};
+constexpr std::array<std::string_view, 42> kept{"auto-submitted",
+                                                "bcc",
+                                                "cc",
+                                                "chat-version",
+                                                "content-transfer-encoding",
+                                                "content-type",
+                                                "date",
+                                                "delivered-to",
+                                                "disposition-notification-to",
+                                                "followup-to",
+                                                "from",
+                                                "importance",
+                                                "in-reply-to",
+                                                "list-archive",
+                                                "list-help",
+                                                "list-id",
+                                                "list-owner",
+                                                "list-post",
+                                                "list-subscribe",
+                                                "list-unsubscribe",
+                                                "list-unsubscribe-post",
+                                                "mail-followup-to",
+                                                "mail-reply-to",
+                                                "message-id",
+                                                "mime-version",
+                                                "newsgroups",
+                                                "organization",
+                                                "precedence",
+                                                "priority",
+                                                "references",
+                                                "reply-to",
+                                                "resent-from",
+                                                "return-path",
+                                                "sender",
+                                                "subject",
+                                                "to",
+                                                "user-agent",
+                                                "x-mailer",
+                                                "x-msmail-priority",
+                                                "x-priority",
+                                                "x-uniform-type-identifier",
+                                                "x-universally-unique-identifier"};
 static_assert(std::ranges::is_sorted(kept), "is_kept() is a binary search");
 
 /// Compares without making a lower-case copy on the heap.
@@ -37,7 +73,8 @@ std::string_view body_of(header_block const& h, std::string_view name) noexcept
 
 bool is_signature(part const& p) noexcept
 {
-    return p.type == "application" && (p.subtype == "pgp-signature" || p.subtype == "pkcs7-signature" || p.subtype == "x-pkcs7-signature" || p.subtype == "pgp-encrypted");
+    return p.type == "application" &&
+           (p.subtype == "pgp-signature" || p.subtype == "pkcs7-signature" || p.subtype == "x-pkcs7-signature" || p.subtype == "pgp-encrypted");
 }
 
 bool is_attachment(std::vector<part> const& parts, std::size_t i) noexcept
@@ -75,8 +112,10 @@ std::string first_id(std::string_view body)
 void read_fields(header_block const& h, summary& s)
 {
     for (auto const& f : h.fields) {
-        if (is_kept(f.name)) s.fields.emplace_back(f.name, unfold(f.body));
-        else if (base::equal_ignoring_case(f.name, "received")) ++s.received_count;
+        if (is_kept(f.name))
+            s.fields.emplace_back(f.name, unfold(f.body));
+        else if (base::equal_ignoring_case(f.name, "received"))
+            ++s.received_count;
     }
     if (auto const* const d = find_field(h, "date")) s.date = parse_date(d->body);
     s.subject = detail::trim_white(decode_encoded_words(detail::trim_white(body_of(h, "subject"))));
@@ -198,10 +237,10 @@ std::optional<byte_range> locate(summary const& s, std::vector<std::uint32_t> co
     auto const range = [](std::uint64_t from, std::uint64_t to) { return byte_range{from, to - from}; };
     if (path.empty()) {
         switch (which) {
-            case section_kind::body: return range(0, s.size);
-            case section_kind::header: return range(0, s.header_size);
-            case section_kind::text: return range(s.header_size, s.size);
-            case section_kind::mime: return std::nullopt;  // MIME must have a part number before it
+        case section_kind::body: return range(0, s.size);
+        case section_kind::header: return range(0, s.header_size);
+        case section_kind::text: return range(s.header_size, s.size);
+        case section_kind::mime: return std::nullopt;  // MIME must have a part number before it
         }
     }
     auto const at = find_part(s, path);

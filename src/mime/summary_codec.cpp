@@ -9,10 +9,26 @@ namespace {
 constexpr std::uint8_t version = 1;
 
 // Written as one octet, the index; 0 means spelled out. Never reorder, only append: rows hold these numbers.
-constexpr std::array<std::string_view, 20> common{"",           "text/plain",      "text/html",       "multipart/mixed",          "multipart/alternative",
-                                                  "multipart/related", "multipart/signed", "multipart/report", "multipart/digest", "message/rfc822",
-                                                  "message/delivery-status", "application/octet-stream", "application/pdf", "application/pgp-signature",
-                                                  "application/pkcs7-signature", "image/png", "image/jpeg", "image/gif", "text/calendar", "text/rfc822-headers"};
+constexpr std::array<std::string_view, 20> common{"",
+                                                  "text/plain",
+                                                  "text/html",
+                                                  "multipart/mixed",
+                                                  "multipart/alternative",
+                                                  "multipart/related",
+                                                  "multipart/signed",
+                                                  "multipart/report",
+                                                  "multipart/digest",
+                                                  "message/rfc822",
+                                                  "message/delivery-status",
+                                                  "application/octet-stream",
+                                                  "application/pdf",
+                                                  "application/pgp-signature",
+                                                  "application/pkcs7-signature",
+                                                  "image/png",
+                                                  "image/jpeg",
+                                                  "image/gif",
+                                                  "text/calendar",
+                                                  "text/rfc822-headers"};
 constexpr std::array<std::string_view, 6> encodings{"", "7bit", "8bit", "base64", "quoted-printable", "binary"};
 
 template <std::size_t N> std::uint8_t index_of(std::array<std::string_view, N> const& all, std::string_view what) noexcept
@@ -56,10 +72,14 @@ part read_part(base::row_reader& r, std::uint64_t& before)
         auto const slash = common[type].find('/');
         p.type = common[type].substr(0, slash);
         p.subtype = common[type].substr(slash + 1);
-    } else r.spoil();
-    if (auto const encoding = r.u8(); encoding == 0) p.encoding = r.octets();
-    else if (encoding < encodings.size()) p.encoding = encodings[encoding];
-    else r.spoil();
+    } else
+        r.spoil();
+    if (auto const encoding = r.u8(); encoding == 0)
+        p.encoding = r.octets();
+    else if (encoding < encodings.size())
+        p.encoding = encodings[encoding];
+    else
+        r.spoil();
     return p;
 }
 
@@ -93,7 +113,8 @@ std::string encode(summary const& s)
                                    (s.date ? dated : 0)));
     w.varint(s.size).varint(s.header_size).varint(s.received_count);
     if (s.date) w.signed_varint(s.date->unix_seconds).signed_varint(s.date->zone_minutes);
-    for (auto const* text : {&s.envelope_text, &s.body_text, &s.bodystructure_text, &s.subject, &s.from_display, &s.message_id, &s.in_reply_to, &s.preview, &s.base_subject})
+    for (auto const* text :
+         {&s.envelope_text, &s.body_text, &s.bodystructure_text, &s.subject, &s.from_display, &s.message_id, &s.in_reply_to, &s.preview, &s.base_subject})
         w.octets(*text);
     w.varint(s.references.size());
     for (auto const& id : s.references) w.octets(id);
@@ -122,7 +143,8 @@ result<summary> decode_summary(std::string_view row)
         auto const seconds = r.signed_varint();
         s.date = date_time{seconds, static_cast<std::int16_t>(r.signed_varint())};
     }
-    for (auto* text : {&s.envelope_text, &s.body_text, &s.bodystructure_text, &s.subject, &s.from_display, &s.message_id, &s.in_reply_to, &s.preview, &s.base_subject})
+    for (auto* text :
+         {&s.envelope_text, &s.body_text, &s.bodystructure_text, &s.subject, &s.from_display, &s.message_id, &s.in_reply_to, &s.preview, &s.base_subject})
         *text = r.octets();
     for (auto n = r.varint(); n != 0 && r.ok(); --n) s.references.emplace_back(r.octets());
     for (auto n = r.varint(); n != 0 && r.ok(); --n) {

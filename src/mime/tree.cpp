@@ -23,9 +23,11 @@ struct delimiter {
 class tree_builder {
 public:
     tree_builder(octets const& message, base::limits const& limits, wire wanted)
-        : pages_(message), text_(message.view()), limits_(limits), wanted_(wanted == wire::yes)
-    {
-    }
+        : pages_(message),
+          text_(message.view()),
+          limits_(limits),
+          wanted_(wanted == wire::yes)
+    {}
 
     tree run()
     {
@@ -85,7 +87,8 @@ private:
         std::uint32_t n = 0;
         while (from < to) {
             std::size_t const end = std::min(from + chunk, to);
-            n += static_cast<std::uint32_t>(std::count(text_.begin() + static_cast<std::ptrdiff_t>(from), text_.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
+            n += static_cast<std::uint32_t>(
+                std::count(text_.begin() + static_cast<std::ptrdiff_t>(from), text_.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
             scan_octets(std::max(end, scanned_));
             from = end;
         }

@@ -21,7 +21,8 @@ constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
 
 void append_code_point(std::string& out, std::uint32_t c)
 {
-    if (c < 0x80) out += static_cast<char>(c);
+    if (c < 0x80)
+        out += static_cast<char>(c);
     else if (c < 0x800) {
         out += static_cast<char>(0xC0U | c >> 6U);
         out += static_cast<char>(0x80U | (c & 0x3FU));
@@ -59,8 +60,10 @@ std::string from_windows_1252(std::string_view text)
     std::string out;
     out.reserve(text.size() + text.size() / 8);
     for (unsigned char const c : text) {
-        if (c < 0x80 || c >= 0xA0) append_code_point(out, c);
-        else append_code_point(out, windows_1252_high[c - 0x80U]);
+        if (c < 0x80 || c >= 0xA0)
+            append_code_point(out, c);
+        else
+            append_code_point(out, windows_1252_high[c - 0x80U]);
     }
     return out;
 }
@@ -71,10 +74,18 @@ std::string guess(std::string_view text) { return base::is_utf8(text) ? std::str
 std::string_view real_charset(std::string_view name) noexcept
 {
     // GB 2312 as mail has it is GBK, and GB 18030 contains both.
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 12> renamed{{
-        {"gb2312", "gb18030"}, {"gb_2312-80", "gb18030"}, {"gbk", "gb18030"}, {"cp936", "gb18030"}, {"x-gbk", "gb18030"}, {"euc-cn", "gb18030"},
-        {"ks_c_5601-1987", "windows-949"}, {"ks_c_5601", "windows-949"}, {"euc-kr", "windows-949"},
-        {"iso-8859-8-i", "iso-8859-8"}, {"unicode-1-1-utf-7", "utf-7"}, {"x-sjis", "shift_jis"}}};
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 12> renamed{{{"gb2312", "gb18030"},
+                                                                                            {"gb_2312-80", "gb18030"},
+                                                                                            {"gbk", "gb18030"},
+                                                                                            {"cp936", "gb18030"},
+                                                                                            {"x-gbk", "gb18030"},
+                                                                                            {"euc-cn", "gb18030"},
+                                                                                            {"ks_c_5601-1987", "windows-949"},
+                                                                                            {"ks_c_5601", "windows-949"},
+                                                                                            {"euc-kr", "windows-949"},
+                                                                                            {"iso-8859-8-i", "iso-8859-8"},
+                                                                                            {"unicode-1-1-utf-7", "utf-7"},
+                                                                                            {"x-sjis", "shift_jis"}}};
     for (auto const& [from, to] : renamed)
         if (name == from) return to;
     return name;
@@ -86,7 +97,8 @@ family family_of(std::string_view name) noexcept
     if (name.empty() || name == "us-ascii" || name == "ascii" || name == "unknown-8bit" || name == "x-unknown" || name == "default") return family::unknown;
     if (name == "utf-8" || name == "utf8" || name == "unicode-1-1-utf-8") return family::utf8;
     // Text marked ISO-8859-1 that has octets 0x80-0x9F was meant as windows-1252, in all mail we ever see.
-    if (name == "iso-8859-1" || name == "latin1" || name == "iso8859-1" || name == "iso_8859-1" || name == "windows-1252" || name == "cp1252") return family::western;
+    if (name == "iso-8859-1" || name == "latin1" || name == "iso8859-1" || name == "iso_8859-1" || name == "windows-1252" || name == "cp1252")
+        return family::western;
     for (std::string_view const start : {"iso-8859", "windows-", "cp125", "koi8", "gb", "big5", "euc", "ks_c"})
         if (name.starts_with(start)) return family::ascii_superset;
     return family::other;
@@ -140,7 +152,8 @@ std::vector<UChar> to_utf16(std::string_view utf8)
     std::vector<UChar> out(utf8.size() + 1);
     std::int32_t length = 0;
     UErrorCode error = U_ZERO_ERROR;
-    u_strFromUTF8WithSub(out.data(), static_cast<std::int32_t>(out.size()), &length, utf8.data(), static_cast<std::int32_t>(utf8.size()), 0xFFFD, nullptr, &error);
+    u_strFromUTF8WithSub(out.data(), static_cast<std::int32_t>(out.size()), &length, utf8.data(), static_cast<std::int32_t>(utf8.size()), 0xFFFD, nullptr,
+                         &error);
     out.resize(U_FAILURE(error) ? 0 : static_cast<std::size_t>(length));
     return out;
 }
@@ -150,7 +163,8 @@ std::string from_utf16(std::vector<UChar> const& text)
     std::string out(text.size() * 3 + 1, '\0');
     std::int32_t length = 0;
     UErrorCode error = U_ZERO_ERROR;
-    u_strToUTF8WithSub(out.data(), static_cast<std::int32_t>(out.size()), &length, text.data(), static_cast<std::int32_t>(text.size()), 0xFFFD, nullptr, &error);
+    u_strToUTF8WithSub(out.data(), static_cast<std::int32_t>(out.size()), &length, text.data(), static_cast<std::int32_t>(text.size()), 0xFFFD, nullptr,
+                       &error);
     out.resize(U_FAILURE(error) ? 0 : static_cast<std::size_t>(length));
     return out;
 }
@@ -208,10 +222,10 @@ std::string to_utf8(std::string_view text, std::string_view charset)
     auto const kind = family_of(name);
     if (kind != family::other && detail::is_ascii(text)) return std::string{text};
     switch (kind) {
-        case family::unknown: return guess(text);
-        case family::utf8: return base::is_utf8(text) ? std::string{text} : repair_utf8(text);
-        case family::western: return from_windows_1252(text);
-        default: break;
+    case family::unknown: return guess(text);
+    case family::utf8: return base::is_utf8(text) ? std::string{text} : repair_utf8(text);
+    case family::western: return from_windows_1252(text);
+    default: break;
     }
     auto const from = open_converter(std::string{real_charset(name)});
     return from ? convert(from.get(), text) : guess(text);

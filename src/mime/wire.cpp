@@ -44,7 +44,8 @@ void append_string(std::string& out, std::string_view s)
         return;
     }
     out += '"';
-    if (!escapes) out += s;
+    if (!escapes)
+        out += s;
     else
         for (char const c : s) {
             if (c == '"' || c == '\\') out += '\\';
@@ -54,8 +55,10 @@ void append_string(std::string& out, std::string_view s)
 }
 void append_nstring(std::string& out, std::string_view s)
 {
-    if (s.empty()) out += "NIL";
-    else append_string(out, s);
+    if (s.empty())
+        out += "NIL";
+    else
+        append_string(out, s);
 }
 
 /// address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"
@@ -66,19 +69,19 @@ void append_address(std::string& out, address const& a)
     out += ' ';
     append_nstring(out, a.route);
     switch (a.what) {
-        case address::kind::group_end: out += " NIL NIL"; break;
-        case address::kind::group_start:
-            out += ' ';
-            append_string(out, a.mailbox);
-            out += " NIL";
-            break;
-        case address::kind::mailbox:
+    case address::kind::group_end: out += " NIL NIL"; break;
+    case address::kind::group_start:
+        out += ' ';
+        append_string(out, a.mailbox);
+        out += " NIL";
+        break;
+    case address::kind::mailbox:
             // A host of NIL would make this a group: a missing one is the empty string.
-            out += ' ';
-            append_string(out, a.mailbox);
-            out += ' ';
-            append_string(out, a.host);
-            break;
+        out += ' ';
+        append_string(out, a.mailbox);
+        out += ' ';
+        append_string(out, a.host);
+        break;
     }
     out += ')';
 }
@@ -169,7 +172,10 @@ std::string envelope_text(envelope const& e)
 }
 
 namespace detail {
-std::string envelope_text(header_block const& h, base::limits const& limits, bool& degraded) { return mime::envelope_text(read_envelope(h, limits, &degraded)); }
+std::string envelope_text(header_block const& h, base::limits const& limits, bool& degraded)
+{
+    return mime::envelope_text(read_envelope(h, limits, &degraded));
+}
 
 std::string parameters_text(std::vector<std::pair<std::string, std::string>> const& parameters, std::vector<bool> const& extended, bool default_charset)
 {
@@ -278,7 +284,8 @@ private:
     {
         auto const& p = t_.parts[i];
         ((out_ += ' ') += t_.wire[i].disposition) += ' ';
-        if (p.languages.empty()) out_ += "NIL";
+        if (p.languages.empty())
+            out_ += "NIL";
         else {
             char before = '(';
             for (auto const& l : p.languages) {

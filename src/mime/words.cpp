@@ -64,11 +64,13 @@ std::string decode_q(std::string_view text)
     std::string out;
     out.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '_') out += ' ';
+        if (text[i] == '_')
+            out += ' ';
         else if (text[i] == '=' && i + 2 < text.size() && detail::hex_value(text[i + 1]) >= 0 && detail::hex_value(text[i + 2]) >= 0) {
             out += static_cast<char>(detail::hex_value(text[i + 1]) * 16 + detail::hex_value(text[i + 2]));
             i += 2;
-        } else out += text[i];
+        } else
+            out += text[i];
     }
     return out;
 }
@@ -108,11 +110,15 @@ void append_encoded(std::string& out, std::string_view utf8)
         out += q ? "=?utf-8?Q?" : "=?utf-8?B?";
         if (q) {
             for (char const c : utf8.substr(0, take)) {
-                if (c == ' ') out += '_';
-                else if (is_q_safe(c)) out += c;
-                else (out += '=') += base::to_upper_ascii(base::to_hex({&c, 1}));
+                if (c == ' ')
+                    out += '_';
+                else if (is_q_safe(c))
+                    out += c;
+                else
+                    (out += '=') += base::to_upper_ascii(base::to_hex({&c, 1}));
             }
-        } else out += base::to_base64(utf8.substr(0, take));
+        } else
+            out += base::to_base64(utf8.substr(0, take));
         out += "?=";
         utf8.remove_prefix(take);
     }
@@ -121,8 +127,10 @@ void append_encoded(std::string& out, std::string_view utf8)
 std::string cleaned(std::string_view utf8)
 {
     std::string out;
-    if (base::is_utf8(utf8)) append_without_controls(out, utf8);
-    else append_without_controls(out, repair_utf8(utf8));
+    if (base::is_utf8(utf8))
+        append_without_controls(out, utf8);
+    else
+        append_without_controls(out, repair_utf8(utf8));
     return out;
 }
 
@@ -194,7 +202,8 @@ std::string encode_words(std::string_view utf8)
         rest.remove_prefix(blanks);
         auto run = word_at(0);
         if (run.empty()) break;
-        if (!must_encode(run)) out += run;
+        if (!must_encode(run))
+            out += run;
         else {
             // Neighbours that must be encoded too go into the same run: the blank between them would be lost otherwise (§6.2).
             for (;;) {

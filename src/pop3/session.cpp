@@ -18,12 +18,18 @@ figures::figures(base::metrics& m)
       moved(m.get_counter("mansio_pop3_handovers_total", "connections handed to their account's shard after sign-in")),
       retrieved(m.get_counter("mansio_pop3_messages_retrieved_total", "messages sent whole")),
       deleted(m.get_counter("mansio_pop3_messages_deleted_total", "messages removed by QUIT"))
-{
-}
+{}
 
 session::session(services const& srv, maildrop_locks& locks, figures& f, base::executor& home, session_start start)
-    : srv_(srv), locks_(locks), figures_(f), home_(home), peer_(std::move(start.connection)), held_(std::move(start.held)), id_(std::move(start.id)),
-      user_(std::move(start.user)), implicit_tls_(start.implicit_tls)
+    : srv_(srv),
+      locks_(locks),
+      figures_(f),
+      home_(home),
+      peer_(std::move(start.connection)),
+      held_(std::move(start.held)),
+      id_(std::move(start.id)),
+      user_(std::move(start.user)),
+      implicit_tls_(start.implicit_tls)
 {
     figures_.sessions.add(1);
     carried_ = user_.has_value();

@@ -78,7 +78,10 @@ public:
     [[nodiscard]] pop3::phase phase() const noexcept { return phase_; }
     [[nodiscard]] net::buffered_stream& peer() noexcept { return peer_; }
     [[nodiscard]] bool secure() const noexcept { return peer_.raw().tls() != nullptr; }
-    [[nodiscard]] bool may_sign_in() const noexcept { return secure() || (srv_.options.cleartext_sign_in && (peer_.raw().local() || peer_.raw().peer().address.is_loopback())); }
+    [[nodiscard]] bool may_sign_in() const noexcept
+    {
+        return secure() || (srv_.options.cleartext_sign_in && (peer_.raw().local() || peer_.raw().peer().address.is_loopback()));
+    }
     [[nodiscard]] pop3::maildrop& drop() noexcept { return *drop_; }
     void release_drop() noexcept { drop_.reset(); }
     [[nodiscard]] std::optional<std::string>& user_name() noexcept { return user_name_; }

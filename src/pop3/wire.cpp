@@ -21,7 +21,8 @@ std::optional<command_line> parse_command(std::string_view line)
 
 bool is_foreign(std::string_view line) noexcept
 {
-    for (std::string_view const verb : {"GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "PRI ", "SSH-", "EHLO ", "HELO ", "LHLO "})
+    for (std::string_view const verb :
+         {"GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "PRI ", "SSH-", "EHLO ", "HELO ", "LHLO "})
         if (base::starts_with_ignoring_case(line, verb)) return true;
     return false;
 }
@@ -95,8 +96,10 @@ std::size_t top_limit::take(std::string_view piece) noexcept
         taken += lf + 1;
         bool const blank = line_octets_ == 0;
         line_octets_ = 0;
-        if (in_body_) --lines_;
-        else in_body_ = blank;
+        if (in_body_)
+            --lines_;
+        else
+            in_body_ = blank;
         complete_ = in_body_ && lines_ == 0;
     }
     return taken;

@@ -50,7 +50,8 @@ std::string_view whole_fields(std::string_view header)
 std::string explanation(dsn_input const& in)
 {
     std::string out = fmt::format("This is the mail system at {}.\r\n\r\n", in.reporting_mta);
-    out += in.expired ? "Your message could not be delivered for too long; it is not tried any more.\r\n" : "Your message could not be delivered to the addresses below.\r\n";
+    out += in.expired ? "Your message could not be delivered for too long; it is not tried any more.\r\n"
+                      : "Your message could not be delivered to the addresses below.\r\n";
     out += "It was not delivered to them and will not be. The reasons, in the words of\r\nthe server that gave them:\r\n\r\n";
     for (auto const i : in.failed) {
         auto const& r = in.original.recipients[i];
@@ -95,7 +96,9 @@ std::string make_dsn(dsn_input const& in)
     add_field(out, "Auto-Submitted", "auto-replied");
     add_field(out, "MIME-Version", "1.0");
     add_field(out, "Content-Type", fmt::format("multipart/report; report-type=delivery-status; boundary=\"{}\"", in.boundary));
-    auto const part = [&](std::string_view type, std::string const& body) { out += fmt::format("\r\n--{}\r\nContent-Type: {}\r\n\r\n{}", in.boundary, type, body); };
+    auto const part = [&](std::string_view type, std::string const& body) {
+        out += fmt::format("\r\n--{}\r\nContent-Type: {}\r\n\r\n{}", in.boundary, type, body);
+    };
     part("text/plain; charset=us-ascii", explanation(in));
     part("message/delivery-status", status_part(in));
     // The header may hold octets ≥ 0x80 (SMTPUTF8 or broken mail): then it is said so, not altered.

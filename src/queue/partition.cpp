@@ -12,7 +12,8 @@ namespace {
 /// Prefix and blob as one run of octets.
 class stored_message final : public message_source {
 public:
-    stored_message(store::engine& e, std::string const& prefix, store::blob_id blob, std::uint64_t size) : engine_(e), prefix_(prefix), blob_(blob), size_(size) {}
+    stored_message(store::engine& e, std::string const& prefix, store::blob_id blob, std::uint64_t size) : engine_(e), prefix_(prefix), blob_(blob), size_(size)
+    {}
     std::uint64_t size() const noexcept override { return size_; }
     task<result<std::string>> read(std::uint64_t offset, std::uint64_t length) override
     {
@@ -45,7 +46,13 @@ std::set<std::string> groups_of(envelope const& e)
     return groups;
 }
 
-partition::partition(shared_parts& parts, unsigned number, base::executor& owner) : parts_(parts), number_(number), where_(partition_of(number)), owner_(owner), tasks_(owner) {}
+partition::partition(shared_parts& parts, unsigned number, base::executor& owner)
+    : parts_(parts),
+      number_(number),
+      where_(partition_of(number)),
+      owner_(owner),
+      tasks_(owner)
+{}
 partition::~partition() = default;
 
 std::int64_t partition::wall_seconds() const { return std::chrono::duration_cast<std::chrono::seconds>(owner_.clock().wall().time_since_epoch()).count(); }
@@ -65,7 +72,10 @@ partition::record* partition::find(queue_id const& id)
     return it == records_.end() ? nullptr : &it->second;
 }
 
-std::chrono::seconds partition::age(record const& r) const { return r.plan.age + std::chrono::duration_cast<std::chrono::seconds>(owner_.clock().monotonic() - r.since); }
+std::chrono::seconds partition::age(record const& r) const
+{
+    return r.plan.age + std::chrono::duration_cast<std::chrono::seconds>(owner_.clock().monotonic() - r.since);
+}
 
 std::chrono::seconds partition::next_wait(record const& r) const
 {
@@ -192,7 +202,12 @@ task<result<queue_id>> partition::enqueue(submission s)
     if (!done) co_return fail(done);
     r.due = owner_.clock().monotonic();
     r.groups = groups_of(e);
-    parts_.log.info("queued", {{"queue_id", e.id}, {"session", e.session}, {"message_id", e.message_id}, {"sender", e.sender}, {"recipients", e.recipients.size()}, {"size", e.size}});
+    parts_.log.info("queued", {{"queue_id", e.id},
+                               {"session", e.session},
+                               {"message_id", e.message_id},
+                               {"sender", e.sender},
+                               {"recipients", e.recipients.size()},
+                               {"size", e.size}});
     auto id = e.id;
     adopt(std::move(r));
     arm();
@@ -279,7 +294,9 @@ task<void> partition::run_group(queue_id id, std::string group, destinations::pe
         parts_.log.error("queue_attempt_failed", {{"queue_id", id}, {"destination", group}, {"why", tried.error()}});
         if (auto* r = find(id)) r->later = true;
     }
-    { auto const given_back = std::move(held); }
+    {
+        auto const given_back = std::move(held);
+    }
     group_ended(id);
 }
 
@@ -311,7 +328,13 @@ task<result<void>> partition::attempt_group(queue_id const& id, std::string cons
         to.last_reply = o.reply;
         to.last_host = o.host;
         auto const name = o.what == outcome::kind::delivered ? "delivered" : o.what == outcome::kind::later ? "deferred" : "undeliverable";
-        parts_.log.info(name, {{"queue_id", id}, {"session", e.session}, {"recipient", to.address}, {"host", o.host}, {"status", o.status}, {"reply", o.reply}, {"tls", o.tls ? "yes" : "no"}});
+        parts_.log.info(name, {{"queue_id", id},
+                               {"session", e.session},
+                               {"recipient", to.address},
+                               {"host", o.host},
+                               {"status", o.status},
+                               {"reply", o.reply},
+                               {"tls", o.tls ? "yes" : "no"}});
         if (o.what == outcome::kind::never) {
             // Marked together with its DSN at the end of the attempt, in one commit (Q5).
             r->failed.insert_or_assign(which[k], to);
@@ -447,7 +470,10 @@ task<result<void>> partition::add_dsn(envelope const& e, std::vector<std::size_t
 {
     if (e.sender.empty()) {
         // RFC 5321 §4.5.5: a notification is never answered with one. The postmaster finds it in the log.
-        for (auto const i : failed) parts_.log.warning("double_bounce", {{"queue_id", e.id}, {"recipient", e.recipients[i].address}, {"status", e.recipients[i].last_status}, {"reply", e.recipients[i].last_reply}});
+        for (auto const i : failed)
+            parts_.log.warning(
+                "double_bounce",
+                {{"queue_id", e.id}, {"recipient", e.recipients[i].address}, {"status", e.recipients[i].last_status}, {"reply", e.recipients[i].last_reply}});
         co_return result<void>{};
     }
     auto const header = co_await read_header(e);
@@ -498,7 +524,8 @@ task<result<void>> partition::list(std::vector<summary>& into, std::size_t most)
         auto const* r = find(id);
         if (!*e || r == nullptr) continue;
         summary s{id, (*e)->sender, (*e)->size, 0, 0, {}, (*e)->age, {}, r->plan.held};
-        if (!r->attempting) s.next_attempt = std::max(std::chrono::seconds{0}, std::chrono::duration_cast<std::chrono::seconds>(r->due - owner_.clock().monotonic()));
+        if (!r->attempting)
+            s.next_attempt = std::max(std::chrono::seconds{0}, std::chrono::duration_cast<std::chrono::seconds>(r->due - owner_.clock().monotonic()));
         for (auto const& to : (*e)->recipients) {
             ++(to.now == recipient::state::waiting ? s.waiting : s.closed);
             if (to.now == recipient::state::waiting && !to.last_reply.empty()) s.last_reply = to.last_reply;

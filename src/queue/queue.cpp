@@ -13,10 +13,20 @@ struct mail_queue::impl {
     std::vector<std::unique_ptr<partition>> partitions;
 
     impl(store::engine& e, transports t, base::limits const& l, base::random& r, base::log& log, base::metrics& m, options o)
-        : limits(l), slots(l.relay_connections, l.relay_connections_per_destination),
-          parts{e, std::move(t), l, r, log, std::move(o), slots, messages, m.get_counter("mansio_queue_delivered_total", "recipients delivered"),
-              m.get_counter("mansio_queue_deferrals_total", "attempts to be made again later"), m.get_counter("mansio_queue_bounced_total", "recipients given up"),
-              m.get_counter("mansio_queue_expired_total", "messages tried for too long")}
+        : limits(l),
+          slots(l.relay_connections, l.relay_connections_per_destination),
+          parts{e,
+                std::move(t),
+                l,
+                r,
+                log,
+                std::move(o),
+                slots,
+                messages,
+                m.get_counter("mansio_queue_delivered_total", "recipients delivered"),
+                m.get_counter("mansio_queue_deferrals_total", "attempts to be made again later"),
+                m.get_counter("mansio_queue_bounced_total", "recipients given up"),
+                m.get_counter("mansio_queue_expired_total", "messages tried for too long")}
     {
         m.observe("mansio_queue_messages", "messages in the queue", [this] { return static_cast<double>(messages.load()); });
         m.observe("mansio_queue_waiting_for_slot", "attempts that wait for a connection slot", [this] { return static_cast<double>(slots.waiting()); });
@@ -29,7 +39,8 @@ struct mail_queue::impl {
     }
 };
 
-mail_queue::mail_queue(store::engine& e, std::function<base::executor&(store::partition_id)> owner_of, transports t, base::limits const& l, base::random& r, base::log& log, base::metrics& m, options o)
+mail_queue::mail_queue(store::engine& e, std::function<base::executor&(store::partition_id)> owner_of, transports t, base::limits const& l, base::random& r,
+                       base::log& log, base::metrics& m, options o)
     : impl_(std::make_unique<impl>(e, std::move(t), l, r, log, m, std::move(o)))
 {
     impl_->next = static_cast<unsigned>(r.below(partition_count));

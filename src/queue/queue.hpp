@@ -116,7 +116,8 @@ public:
         std::string hostname;               ///< our name in DSNs
         std::string postmaster;             ///< From of DSNs: "postmaster@example.org"
     };
-    mail_queue(store::engine& e, std::function<base::executor&(store::partition_id)> owner_of, transports t, base::limits const& l, base::random& r, base::log& log, base::metrics& m, options o);
+    mail_queue(store::engine& e, std::function<base::executor&(store::partition_id)> owner_of, transports t, base::limits const& l, base::random& r,
+               base::log& log, base::metrics& m, options o);
     ~mail_queue();
     mail_queue(mail_queue const&) = delete;
     mail_queue& operator=(mail_queue const&) = delete;

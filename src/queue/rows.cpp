@@ -10,10 +10,7 @@ constexpr std::uint8_t format = 1;
 
 std::unexpected<fault> damaged(std::string_view what) { return fail(fault::kind::broken, "", fmt::format("damaged queue row: {}", what)); }
 
-void put_recipient(base::row_writer& w, recipient const& r)
-{
-    w.octets(r.address).varint(r.account).octets(r.detail).octets(r.original).octets(r.sender);
-}
+void put_recipient(base::row_writer& w, recipient const& r) { w.octets(r.address).varint(r.account).octets(r.detail).octets(r.original).octets(r.sender); }
 recipient take_recipient(base::row_reader& in)
 {
     recipient r;
@@ -44,7 +41,10 @@ store::holder holder_of(store::partition_id where, queue_id const& id) { return 
 
 std::string envelope_key(queue_id const& id) { return "e" + id; }
 std::string recipient_prefix(queue_id const& id) { return "r" + id + "/"; }
-std::string recipient_key(queue_id const& id, std::size_t index) { return base::row_writer{}.raw(recipient_prefix(id)).be32(static_cast<std::uint32_t>(index)).take(); }
+std::string recipient_key(queue_id const& id, std::size_t index)
+{
+    return base::row_writer{}.raw(recipient_prefix(id)).be32(static_cast<std::uint32_t>(index)).take();
+}
 std::string schedule_key(queue_id const& id) { return std::string{schedule_prefix} + id; }
 
 std::string encode_envelope(envelope const& e)
@@ -84,7 +84,14 @@ result<envelope> decode_envelope(std::string_view row)
 
 std::string encode_recipient_state(recipient const& r)
 {
-    return base::row_writer{}.u8(format).u8(static_cast<std::uint8_t>(r.now)).varint(r.attempts).octets(r.last_status).octets(r.last_reply).octets(r.last_host).take_sealed();
+    return base::row_writer{}
+        .u8(format)
+        .u8(static_cast<std::uint8_t>(r.now))
+        .varint(r.attempts)
+        .octets(r.last_status)
+        .octets(r.last_reply)
+        .octets(r.last_host)
+        .take_sealed();
 }
 
 result<void> decode_recipient_state(std::string_view row, recipient& into)
@@ -105,7 +112,14 @@ result<void> decode_recipient_state(std::string_view row, recipient& into)
 
 std::string encode_schedule(schedule const& s)
 {
-    return base::row_writer{}.u8(format).signed_varint(s.due).signed_varint(s.written).signed_varint(s.age.count()).varint(s.attempts).octets(s.held).take_sealed();
+    return base::row_writer{}
+        .u8(format)
+        .signed_varint(s.due)
+        .signed_varint(s.written)
+        .signed_varint(s.age.count())
+        .varint(s.attempts)
+        .octets(s.held)
+        .take_sealed();
 }
 
 result<schedule> decode_schedule(std::string_view row)

@@ -242,7 +242,8 @@ public:
         std::uint32_t slice_messages = 1000;   ///< messages that one commit copies, moves or removes; more are done in slices
     };
     /// `owner_of`: the executor that owns an account's partition.
-    accounts(engine& e, std::function<base::executor&(partition_id)> owner_of, base::limits const& l, base::random& r, base::log& log, base::metrics& m, options o);
+    accounts(engine& e, std::function<base::executor&(partition_id)> owner_of, base::limits const& l, base::random& r, base::log& log, base::metrics& m,
+             options o);
     ~accounts();
     accounts(accounts const&) = delete;
     accounts& operator=(accounts const&) = delete;

@@ -21,7 +21,8 @@ std::uint64_t message_size(new_message const& m) { return m.prefix.size() + (m.b
 std::uint64_t record_size(new_message const& m)
 {
     auto const& s = *m.summary;
-    std::uint64_t n = 512 + m.prefix.size() + s.envelope_text.size() + s.body_text.size() + s.bodystructure_text.size() + s.preview.size() + 24 * s.parts.size();
+    std::uint64_t n =
+        512 + m.prefix.size() + s.envelope_text.size() + s.body_text.size() + s.bodystructure_text.size() + s.preview.size() + 24 * s.parts.size();
     for (auto const& f : s.fields) n += f.first.size() + f.second.size() + 4;
     for (auto const& r : s.references) n += r.size() + 2;
     return std::min<std::uint64_t>(n, email_inline);
@@ -192,7 +193,8 @@ message_entry entry_of(new_message const& m, account_batch const& b, store::uid 
 std::unexpected<fault> uids_used_up() { return fail(fault::kind::over_limit, "this mailbox can take no more messages", "no UIDs left"); }
 }  // namespace
 
-task<result<void>> account_core::prepare_append(account_batch& b, principal const& who, mailbox_id m, std::vector<new_message> const& messages, delivery_id const& delivery, appended& out)
+task<result<void>> account_core::prepare_append(account_batch& b, principal const& who, mailbox_id m, std::vector<new_message> const& messages,
+                                                delivery_id const& delivery, appended& out)
 {
     out = {};
     auto const* const s = b.find(m);
@@ -280,7 +282,8 @@ task<result<void>> account_core::prepare_pending_append(account_batch& b, princi
 task<result<void>> account_core::prepare_append_slice(account_batch& b, mailbox_id m, pending_append& p)
 {
     auto const open = intents_.find(p.op);
-    if (open == intents_.end() || open->second.what.done != p.stored) co_return fail(fault::kind::try_later, "the server cannot do that now, try again later", "an append's intent is gone");
+    if (open == intents_.end() || open->second.what.done != p.stored)
+        co_return fail(fault::kind::try_later, "the server cannot do that now, try again later", "an append's intent is gone");
     p.next = p.stored;
     std::uint64_t records = 0;
     while (p.next < p.messages.size() && (p.next == p.stored || records < records_inline)) {

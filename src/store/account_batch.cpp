@@ -207,7 +207,8 @@ task<result<void>> account_batch::put_people(mailbox_id m, account_number who, s
     if (marks->runs.size() > runs_inline) {
         for (std::size_t from = 0; from < marks->runs.size(); from += runs_of_page) {
             auto const to = std::min(from + runs_of_page, marks->runs.size());
-            std::vector<rows::seen_run> const some{marks->runs.begin() + static_cast<std::ptrdiff_t>(from), marks->runs.begin() + static_cast<std::ptrdiff_t>(to)};
+            std::vector<rows::seen_run> const some{marks->runs.begin() + static_cast<std::ptrdiff_t>(from),
+                                                   marks->runs.begin() + static_cast<std::ptrdiff_t>(to)};
             auto const page = co_await put_page(rows::encode_run_page(some));
             if (!page) co_return fail(fault::kind::broken, page.error().say, page.error().detail);
             marks->pages.push_back(*page);

@@ -232,15 +232,18 @@ private:
 
     // account_flags.cpp
     struct resolved_flags;
-    [[nodiscard]] task<result<void>> prepare_flags(account_batch& b, principal const& who, mailbox_id m, uid_set const& which, flag_change const& what, flags_changed& out);
+    [[nodiscard]] task<result<void>> prepare_flags(account_batch& b, principal const& who, mailbox_id m, uid_set const& which, flag_change const& what,
+                                                   flags_changed& out);
     /// The flags of names; unknown keywords are added to the mailbox as far as the limit allows. `strict`: refuse what cannot be.
     [[nodiscard]] result<flag_set> resolve(account_batch& b, mailbox_id m, std::vector<std::string> const& names, bool strict, bool may_add);
     [[nodiscard]] flag_set permitted(principal const& who, mailbox_state const& m, flag_set wanted) const;
     [[nodiscard]] task<result<void>> log_flags(account_batch& b, mailbox_id m, rows::log_action a);
 
     // account_append.cpp
-    [[nodiscard]] task<result<void>> prepare_append(account_batch& b, principal const& who, mailbox_id m, std::vector<new_message> const& messages, delivery_id const& delivery, appended& out);
-    [[nodiscard]] task<result<appended>> append_large(principal const& who, mailbox_id m, std::vector<new_message> const& messages, delivery_id const& delivery);
+    [[nodiscard]] task<result<void>> prepare_append(account_batch& b, principal const& who, mailbox_id m, std::vector<new_message> const& messages,
+                                                    delivery_id const& delivery, appended& out);
+    [[nodiscard]] task<result<appended>> append_large(principal const& who, mailbox_id m, std::vector<new_message> const& messages,
+                                                      delivery_id const& delivery);
     [[nodiscard]] task<result<std::optional<appended>>> seen_before(account_batch& b, delivery_id const& delivery);
     [[nodiscard]] result<void> check_room(account_batch const& b, std::vector<new_message> const& messages) const;
     [[nodiscard]] task<result<void>> put_email(account_batch& b, new_message const& message, message_entry const& e, mailbox_id m);
@@ -254,7 +257,8 @@ private:
     [[nodiscard]] task<result<void>> prepare_append_end(account_batch& b, principal const& who, mailbox_id m, pending_append& p, appended& out);
 
     // account_expunge.cpp
-    [[nodiscard]] task<result<void>> prepare_expunge(account_batch& b, principal const& who, mailbox_id m, std::optional<uid_set> const& which, bool even_undeleted, std::vector<store::uid>& out);
+    [[nodiscard]] task<result<void>> prepare_expunge(account_batch& b, principal const& who, mailbox_id m, std::optional<uid_set> const& which,
+                                                     bool even_undeleted, std::vector<store::uid>& out);
     /// Takes entries out of the index, the counts and people's marks, and writes the log action. Their memberships are the caller's.
     [[nodiscard]] task<result<void>> take_out(account_batch& b, mailbox_id m, uid_set const& gone);
     /// Ends memberships: at once when they are few, else by an intent that the background works off.

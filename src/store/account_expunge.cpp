@@ -43,7 +43,8 @@ task<result<void>> account_core::take_out(account_batch& b, mailbox_id m, uid_se
     co_return co_await log_flags(b, m, std::move(a));
 }
 
-task<result<void>> account_core::prepare_expunge(account_batch& b, principal const& who, mailbox_id m, std::optional<uid_set> const& which, bool even_undeleted, std::vector<store::uid>& out)
+task<result<void>> account_core::prepare_expunge(account_batch& b, principal const& who, mailbox_id m, std::optional<uid_set> const& which, bool even_undeleted,
+                                                 std::vector<store::uid>& out)
 {
     out.clear();
     auto const* const s = b.find(m);

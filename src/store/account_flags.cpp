@@ -25,7 +25,8 @@ std::optional<unsigned> system_index(std::string_view name)
 bool keyword_fits(std::string_view name)
 {
     if (name.empty() || name.size() > keyword_most) return false;
-    return std::none_of(name.begin(), name.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7F || std::string_view{"(){%*\"\\]"}.contains(static_cast<char>(c)); });
+    return std::none_of(name.begin(), name.end(),
+                        [](unsigned char c) { return c <= 0x20 || c >= 0x7F || std::string_view{"(){%*\"\\]"}.contains(static_cast<char>(c)); });
 }
 
 }  // namespace
@@ -108,7 +109,8 @@ struct account_core::resolved_flags {
     }
 };
 
-task<result<void>> account_core::prepare_flags(account_batch& b, principal const& who, mailbox_id m, uid_set const& which, flag_change const& what, flags_changed& out)
+task<result<void>> account_core::prepare_flags(account_batch& b, principal const& who, mailbox_id m, uid_set const& which, flag_change const& what,
+                                               flags_changed& out)
 {
     out = {};
     auto const* const s = b.find(m);
@@ -132,7 +134,8 @@ task<result<void>> account_core::prepare_flags(account_batch& b, principal const
         r.set = mine;
     } else {
         r.set = mine;
-        r.everything = (held & (right::write | right::keep_seen | right::delete_message)) == (right::write | right::keep_seen | right::delete_message) && !guest(who);
+        r.everything =
+            (held & (right::write | right::keep_seen | right::delete_message)) == (right::write | right::keep_seen | right::delete_message) && !guest(who);
         flag_set all;
         for (unsigned i = 0; i < first_keyword + b.find(m)->meta->keywords.size(); ++i)
             if (i <= static_cast<unsigned>(system_flag::draft) || i >= first_keyword) all.set(i);

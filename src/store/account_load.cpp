@@ -273,7 +273,8 @@ task<result<std::shared_ptr<mailbox_columns>>> account_core::read_index(mailbox_
         if (!entries) co_return fail(entries);
         auto const ok = rows::decode_flag_page(*flags, m, *entries);
         if (!ok) co_return fail(ok);
-        if (entries->size() != p.entries || entries->front().uid != p.first || entries->back().uid != p.last) co_return rows::damaged("pages that are not what G says");
+        if (entries->size() != p.entries || entries->front().uid != p.first || entries->back().uid != p.last)
+            co_return rows::damaged("pages that are not what G says");
         for (auto const& e : *entries) columns->append(e);
         if (++read % pages_at_once == 0) co_await base::yield_now{};
     }

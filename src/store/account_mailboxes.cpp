@@ -15,14 +15,17 @@ std::string_view parent_of(std::string_view name)
     return slash == std::string_view::npos ? std::string_view{} : name.substr(0, slash);
 }
 std::string_view leaf_of(std::string_view name) { return name.substr(name.rfind('/') + 1); }
-bool below(std::string_view name, std::string_view ancestor) { return name.size() > ancestor.size() && name.starts_with(ancestor) && name[ancestor.size()] == '/'; }
+bool below(std::string_view name, std::string_view ancestor)
+{
+    return name.size() > ancestor.size() && name.starts_with(ancestor) && name[ancestor.size()] == '/';
+}
 
 struct folder {
     char const* name;
     special_use use;
 };
-constexpr std::array default_folders{folder{"Drafts", special_use::drafts}, folder{"Sent", special_use::sent}, folder{"Junk", special_use::junk}, folder{"Trash", special_use::trash},
-                                     folder{"Archive", special_use::archive}};
+constexpr std::array default_folders{folder{"Drafts", special_use::drafts}, folder{"Sent", special_use::sent}, folder{"Junk", special_use::junk},
+                                     folder{"Trash", special_use::trash}, folder{"Archive", special_use::archive}};
 
 }  // namespace
 
@@ -200,7 +203,8 @@ task<result<void>> account_core::prepare_rename(account_batch& b, principal cons
     // Names below it grow with it: none may pass the limits.
     auto const levels = [](std::string_view n) { return 1 + static_cast<std::uint64_t>(std::count(n.begin(), n.end(), '/')); };
     for (auto it = names_.lower_bound(from + "/"); it != names_.end() && below(it->first, from); ++it)
-        if (it->first.size() - from.size() + to.size() > services_.limits.mailbox_name || levels(it->first) - levels(from) + levels(to) > services_.limits.mailbox_depth)
+        if (it->first.size() - from.size() + to.size() > services_.limits.mailbox_name ||
+            levels(it->first) - levels(from) + levels(to) > services_.limits.mailbox_depth)
             co_return cannot("a mailbox below it would get too long a name");
     if (mailboxes_.size() + levels(to) > services_.limits.mailboxes + 1) co_return fail(fault::kind::over_limit, "there are too many mailboxes", "mailboxes");
     mailbox_id parent = 0;
@@ -253,7 +257,8 @@ task<result<void>> account_core::prepare_subscribe(account_batch& b, principal c
     // RFC 9051 §6.3.8: a name that is gone may still be unsubscribed; others must be there.
     if (on ? !visible : !now && !visible) co_return no_such_mailbox();
     if (on == now) co_return result<void>{};
-    if (on && marks != subscriptions_.end() && marks->second.size() >= services_.limits.mailboxes * 2) co_return fail(fault::kind::over_limit, "there are too many subscriptions", "mailboxes");
+    if (on && marks != subscriptions_.end() && marks->second.size() >= services_.limits.mailboxes * 2)
+        co_return fail(fault::kind::over_limit, "there are too many subscriptions", "mailboxes");
     auto const key = keys::subscription(person, name);
     if (on) {
         b.put(key, rows::encode_mark());
@@ -325,7 +330,8 @@ task<result<store::quota>> account_core::get_quota(principal const& who)
     auto const ok = co_await ready();
     if (!ok) co_return fail(ok);
     // A guest may ask who may look at something here (GETQUOTAROOT of a shared mailbox).
-    bool const visible = exists_ && (!guest(who) || std::any_of(mailboxes_.begin(), mailboxes_.end(), [&](auto const& m) { return has(rights_of(who, m.second), right::lookup); }));
+    bool const visible = exists_ && (!guest(who) || std::any_of(mailboxes_.begin(), mailboxes_.end(),
+                                                                [&](auto const& m) { return has(rights_of(who, m.second), right::lookup); }));
     if (!visible) co_return no_such_mailbox();
     store::quota q;
     q.used_octets = head_.quota_used;

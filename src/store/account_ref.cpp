@@ -4,31 +4,35 @@
 
 namespace mansio::store {
 
-
-
 task<result<std::vector<mailbox_info>>> account_ref::list_mailboxes() const
 {
-    return on_owner<result<std::vector<mailbox_info>>>(*service_->impl_, number_, who_, [](account_core& a, principal const& p) { return a.list_mailboxes(p); });
+    return on_owner<result<std::vector<mailbox_info>>>(*service_->impl_, number_, who_,
+                                                       [](account_core& a, principal const& p) { return a.list_mailboxes(p); });
 }
 task<result<mailbox_info>> account_ref::find_mailbox(std::string name) const
 {
-    return on_owner<result<mailbox_info>>(*service_->impl_, number_, who_, [name = std::move(name)](account_core& a, principal const& p) { return a.find_mailbox(p, name); });
+    return on_owner<result<mailbox_info>>(*service_->impl_, number_, who_,
+                                          [name = std::move(name)](account_core& a, principal const& p) { return a.find_mailbox(p, name); });
 }
 task<result<mailbox_info>> account_ref::create_mailbox(std::string name, special_use use) const
 {
-    return on_owner<result<mailbox_info>>(*service_->impl_, number_, who_, [name = std::move(name), use](account_core& a, principal const& p) { return a.create_mailbox(p, name, use); });
+    return on_owner<result<mailbox_info>>(*service_->impl_, number_, who_,
+                                          [name = std::move(name), use](account_core& a, principal const& p) { return a.create_mailbox(p, name, use); });
 }
 task<result<void>> account_ref::delete_mailbox(std::string name) const
 {
-    return on_owner<result<void>>(*service_->impl_, number_, who_, [name = std::move(name)](account_core& a, principal const& p) { return a.delete_mailbox(p, name); });
+    return on_owner<result<void>>(*service_->impl_, number_, who_,
+                                  [name = std::move(name)](account_core& a, principal const& p) { return a.delete_mailbox(p, name); });
 }
 task<result<void>> account_ref::rename_mailbox(std::string from, std::string to) const
 {
-    return on_owner<result<void>>(*service_->impl_, number_, who_, [from = std::move(from), to = std::move(to)](account_core& a, principal const& p) { return a.rename_mailbox(p, from, to); });
+    return on_owner<result<void>>(*service_->impl_, number_, who_,
+                                  [from = std::move(from), to = std::move(to)](account_core& a, principal const& p) { return a.rename_mailbox(p, from, to); });
 }
 task<result<void>> account_ref::subscribe_mailbox(std::string name, bool on) const
 {
-    return on_owner<result<void>>(*service_->impl_, number_, who_, [name = std::move(name), on](account_core& a, principal const& p) { return a.subscribe_mailbox(p, name, on); });
+    return on_owner<result<void>>(*service_->impl_, number_, who_,
+                                  [name = std::move(name), on](account_core& a, principal const& p) { return a.subscribe_mailbox(p, name, on); });
 }
 task<result<std::vector<std::string>>> account_ref::subscriptions() const
 {
@@ -48,21 +52,24 @@ task<result<store::uid>> account_ref::claim_recent(mailbox_id m, bool take) cons
 }
 task<result<appended>> account_ref::append(mailbox_id m, std::vector<new_message> messages, delivery_id delivery) const
 {
-    return on_owner<result<appended>>(*service_->impl_, number_, who_, [m, messages = std::move(messages), delivery = std::move(delivery)](account_core& a, principal const& p) mutable {
-        return a.append(p, m, std::move(messages), std::move(delivery));
-    });
+    return on_owner<result<appended>>(*service_->impl_, number_, who_,
+                                      [m, messages = std::move(messages), delivery = std::move(delivery)](account_core& a, principal const& p) mutable {
+                                          return a.append(p, m, std::move(messages), std::move(delivery));
+                                      });
 }
 task<result<flags_changed>> account_ref::change_flags(mailbox_id m, uid_set which, flag_change what) const
 {
-    return on_owner<result<flags_changed>>(*service_->impl_, number_, who_, [m, which = std::move(which), what = std::move(what)](account_core& a, principal const& p) mutable {
-        return a.change_flags(p, m, std::move(which), std::move(what));
-    });
+    return on_owner<result<flags_changed>>(*service_->impl_, number_, who_,
+                                           [m, which = std::move(which), what = std::move(what)](account_core& a, principal const& p) mutable {
+                                               return a.change_flags(p, m, std::move(which), std::move(what));
+                                           });
 }
 task<result<std::vector<store::uid>>> account_ref::expunge(mailbox_id m, std::optional<uid_set> which, bool even_undeleted) const
 {
-    return on_owner<result<std::vector<store::uid>>>(*service_->impl_, number_, who_, [m, which = std::move(which), even_undeleted](account_core& a, principal const& p) mutable {
-        return a.expunge(p, m, std::move(which), even_undeleted);
-    });
+    return on_owner<result<std::vector<store::uid>>>(*service_->impl_, number_, who_,
+                                                     [m, which = std::move(which), even_undeleted](account_core& a, principal const& p) mutable {
+                                                         return a.expunge(p, m, std::move(which), even_undeleted);
+                                                     });
 }
 task<result<copied>> account_ref::copy(mailbox_id from, uid_set which, mailbox_id to) const
 {
@@ -78,20 +85,25 @@ task<result<copied>> account_ref::move(mailbox_id from, uid_set which, mailbox_i
 }
 task<result<std::vector<email_record_ptr>>> account_ref::emails(mailbox_id m, std::vector<email_id> which) const
 {
-    return on_owner<result<std::vector<email_record_ptr>>>(*service_->impl_, number_, who_, [m, which = std::move(which)](account_core& a, principal const& p) mutable {
-        return a.emails(p, m, std::move(which));
-    });
+    return on_owner<result<std::vector<email_record_ptr>>>(
+        *service_->impl_, number_, who_,
+        [m, which = std::move(which)](account_core& a, principal const& p) mutable { return a.emails(p, m, std::move(which)); });
 }
 task<result<std::string>> account_ref::read(email_record_ptr email, std::uint64_t offset, std::uint64_t length) const
 {
-    return on_owner<result<std::string>>(*service_->impl_, number_, who_, [email = std::move(email), offset, length](account_core& a, principal const& p) { return a.read(p, email, offset, length); });
+    return on_owner<result<std::string>>(*service_->impl_, number_, who_, [email = std::move(email), offset, length](account_core& a, principal const& p) {
+        return a.read(p, email, offset, length);
+    });
 }
 namespace {
 /// The subscriber's executor is the one that awaits, not the one that made the task.
-template <class S> task<result<subscription>> watch_from_here(S& s, account_number n, std::shared_ptr<principal const> who, mailbox_id m, std::move_only_function<void()> changed)
+template <class S> task<result<subscription>> watch_from_here(S& s, account_number n, std::shared_ptr<principal const> who, mailbox_id m,
+                                                              std::move_only_function<void()> changed)
 {
     auto& where_to = base::executor::current();
-    auto on_it = [m, &where_to, changed = std::move(changed)](account_core& a, principal const& p) mutable { return a.watch(p, m, where_to, std::move(changed)); };
+    auto on_it = [m, &where_to, changed = std::move(changed)](account_core& a, principal const& p) mutable {
+        return a.watch(p, m, where_to, std::move(changed));
+    };
     co_return co_await on_owner<result<subscription>>(s, n, std::move(who), std::move(on_it));
 }
 }  // namespace
@@ -105,7 +117,8 @@ task<result<store::quota>> account_ref::get_quota() const
 }
 task<result<void>> account_ref::set_quota(std::uint64_t limit_octets) const
 {
-    return on_owner<result<void>>(*service_->impl_, number_, who_, [limit_octets](account_core& a, principal const& p) { return a.set_quota(p, limit_octets); });
+    return on_owner<result<void>>(*service_->impl_, number_, who_,
+                                  [limit_octets](account_core& a, principal const& p) { return a.set_quota(p, limit_octets); });
 }
 task<result<std::vector<acl_entry>>> account_ref::get_acl(mailbox_id m) const
 {
@@ -113,7 +126,8 @@ task<result<std::vector<acl_entry>>> account_ref::get_acl(mailbox_id m) const
 }
 task<result<void>> account_ref::set_acl(mailbox_id m, account_number who, store::rights granted) const
 {
-    return on_owner<result<void>>(*service_->impl_, number_, who_, [m, who, granted](account_core& a, principal const& p) { return a.set_acl(p, m, who, granted); });
+    return on_owner<result<void>>(*service_->impl_, number_, who_,
+                                  [m, who, granted](account_core& a, principal const& p) { return a.set_acl(p, m, who, granted); });
 }
 task<result<store::rights>> account_ref::my_rights(mailbox_id m) const
 {
@@ -121,7 +135,8 @@ task<result<store::rights>> account_ref::my_rights(mailbox_id m) const
 }
 task<result<uid_set>> account_ref::vanished_since(mailbox_id m, mod_seq since) const
 {
-    return on_owner<result<uid_set>>(*service_->impl_, number_, who_, [m, since](account_core& a, principal const& p) { return a.vanished_since(p, m, since); });
+    return on_owner<result<uid_set>>(*service_->impl_, number_, who_,
+                                     [m, since](account_core& a, principal const& p) { return a.vanished_since(p, m, since); });
 }
 
 }  // namespace mansio::store

@@ -68,12 +68,21 @@ log_action read_action(row_reader& r, mod_seq when)
 
 }  // namespace
 
-std::unexpected<fault> damaged(std::string what) { return fail(fault::kind::broken, "the server cannot read its records of that; the operator has been told", "damaged: " + std::move(what)); }
+std::unexpected<fault> damaged(std::string what)
+{
+    return fail(fault::kind::broken, "the server cannot read its records of that; the operator has been told", "damaged: " + std::move(what));
+}
 
 std::string encode(head const& h)
 {
     row_writer w;
-    w.u8(1).u8(static_cast<std::uint8_t>(h.stage)).varint(h.incarnation).varint(h.counter).varint(h.next_mailbox).varint(h.next_email).varint(h.last_uid_validity);
+    w.u8(1)
+        .u8(static_cast<std::uint8_t>(h.stage))
+        .varint(h.incarnation)
+        .varint(h.counter)
+        .varint(h.next_mailbox)
+        .varint(h.next_email)
+        .varint(h.last_uid_validity);
     w.varint(h.quota_used).varint(h.quota_limit).varint(h.emails).varint(h.oldest_history).varint(h.last_change.size());
     for (auto const c : h.last_change) w.varint(c);
     return w.take_sealed();
@@ -144,7 +153,17 @@ result<meta> decode_meta(std::string_view row)
 std::string encode(tally const& t)
 {
     row_writer w;
-    w.u8(1).varint(t.mailbox).varint(t.uid_next).varint(t.messages).varint(t.unseen).varint(t.deleted).varint(t.octets).varint(t.highest).varint(t.folded).varint(t.log_rows).varint(t.log_octets);
+    w.u8(1)
+        .varint(t.mailbox)
+        .varint(t.uid_next)
+        .varint(t.messages)
+        .varint(t.unseen)
+        .varint(t.deleted)
+        .varint(t.octets)
+        .varint(t.highest)
+        .varint(t.folded)
+        .varint(t.log_rows)
+        .varint(t.log_octets);
     return w.take_sealed();
 }
 

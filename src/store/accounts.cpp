@@ -10,7 +10,8 @@ namespace {
 constexpr int looked_at_most = 16;  ///< accounts asked for memory by one call
 }
 
-accounts::impl::impl(engine& e, std::function<base::executor&(partition_id)> owner, base::limits const& l, base::random& r, base::log& log, base::metrics& m, accounts::options o)
+accounts::impl::impl(engine& e, std::function<base::executor&(partition_id)> owner, base::limits const& l, base::random& r, base::log& log, base::metrics& m,
+                     accounts::options o)
     : owner_of(std::move(owner)),
       services{.storage = e,
                .limits = l,
@@ -24,8 +25,7 @@ accounts::impl::impl(engine& e, std::function<base::executor&(partition_id)> own
                .blob_reads = m.get_counter("mansio_store_blob_reads_total", "reads of message octets"),
                .limit_refusals = m.get_counter("mansio_store_limit_refusals_total", "changes refused because of a limit or the quota"),
                .cached = m.get_gauge("mansio_store_account_cache_octets", "memory that loaded accounts take")}
-{
-}
+{}
 
 base::executor& accounts::impl::owner(account_number n) const
 {
@@ -83,10 +83,10 @@ void accounts::impl::shed(account_shard& s)
     }
 }
 
-accounts::accounts(engine& e, std::function<base::executor&(partition_id)> owner_of, base::limits const& l, base::random& r, base::log& log, base::metrics& m, options o)
+accounts::accounts(engine& e, std::function<base::executor&(partition_id)> owner_of, base::limits const& l, base::random& r, base::log& log, base::metrics& m,
+                   options o)
     : impl_(std::make_unique<impl>(e, std::move(owner_of), l, r, log, m, o))
-{
-}
+{}
 
 accounts::~accounts() = default;
 
@@ -96,7 +96,8 @@ engine& accounts::storage() noexcept { return impl_->services.storage; }
 task<result<void>> accounts::create(account_number n, std::uint64_t quota_octets, std::optional<bool> folders)
 {
     bool const with_folders = folders.value_or(impl_->services.options.default_folders);
-    return on_owner<result<void>>(*impl_, n, nullptr, [quota_octets, with_folders](account_core& a, principal const&) { return a.create(quota_octets, with_folders); });
+    return on_owner<result<void>>(*impl_, n, nullptr,
+                                  [quota_octets, with_folders](account_core& a, principal const&) { return a.create(quota_octets, with_folders); });
 }
 
 task<result<void>> accounts::remove(account_number n)

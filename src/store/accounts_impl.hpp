@@ -31,7 +31,8 @@ struct account_shard {
 };
 
 struct accounts::impl {
-    impl(engine& e, std::function<base::executor&(partition_id)> owner, base::limits const& l, base::random& r, base::log& log, base::metrics& m, accounts::options o);
+    impl(engine& e, std::function<base::executor&(partition_id)> owner, base::limits const& l, base::random& r, base::log& log, base::metrics& m,
+         accounts::options o);
     [[nodiscard]] base::executor& owner(account_number n) const;
     [[nodiscard]] account_shard& shard(base::executor& home);
     /// The account, for one call; null when the service has stopped. Pairs with leave().

@@ -10,7 +10,10 @@ namespace {
 constexpr std::size_t kept_open = 16;
 constexpr std::size_t write_back_octets = std::size_t{8} << 20U;
 
-std::unexpected<fault> no_space(rocksdb::IOStatus const& s) { return fail(fault::kind::over_limit, "no space left for the message, try again later", s.ToString()); }
+std::unexpected<fault> no_space(rocksdb::IOStatus const& s)
+{
+    return fail(fault::kind::over_limit, "no space left for the message, try again later", s.ToString());
+}
 
 rocksdb::IOStatus read_exactly(rocksdb::FSRandomAccessFile const& file, std::uint64_t offset, std::size_t n, std::string& into)
 {

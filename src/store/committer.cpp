@@ -45,8 +45,7 @@ struct committer::state {
           wait_seconds(m.get_histogram("mansio_store_commit_wait_seconds", "how long a commit waited for its group to begin")),
           group_size(m.get_histogram("mansio_store_group_size", "commits that shared one sync", group_bounds)),
           refused(m.get_counter("mansio_store_commits_refused_total", "commits refused because too many were waiting"))
-    {
-    }
+    {}
 
     void serve();
     std::vector<request*> take(std::unique_lock<std::mutex>& lock, std::size_t last_group);
@@ -80,7 +79,8 @@ bool committer::enqueue(request& r, std::coroutine_handle<> h)
     // One request always fits, however large, or it could never be written.
     bool const full = s.waiting.size() >= s.limit.waiting || (s.waiting_octets + r.octets > s.limit.waiting_octets && !s.waiting.empty());
     if (full || s.stopping) {
-        r.answer = fail(full ? fault::kind::over_limit : fault::kind::broken, "the server is busy, try again later", full ? "store_commits_waiting" : "the store is closing");
+        r.answer = fail(full ? fault::kind::over_limit : fault::kind::broken, "the server is busy, try again later",
+                        full ? "store_commits_waiting" : "the store is closing");
         s.refused.add();
         return false;
     }

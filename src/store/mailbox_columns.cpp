@@ -33,9 +33,11 @@ struct flag_columns {
     std::unique_ptr<mod_seq[]> modseq;
     std::unique_ptr<high_words[]> high;  ///< null until an entry has a keyword beyond the 56th: decided when made
     flag_columns(std::uint32_t n, bool with_high)
-        : capacity(n), low(std::make_unique<std::uint64_t[]>(n)), modseq(std::make_unique<mod_seq[]>(n)), high(with_high ? std::make_unique<high_words[]>(n) : nullptr)
-    {
-    }
+        : capacity(n),
+          low(std::make_unique<std::uint64_t[]>(n)),
+          modseq(std::make_unique<mod_seq[]>(n)),
+          high(with_high ? std::make_unique<high_words[]>(n) : nullptr)
+    {}
     [[nodiscard]] std::shared_ptr<flag_columns> copy(std::uint32_t count, std::uint32_t n, bool with_high) const
     {
         auto c = std::make_shared<flag_columns>(n, with_high || high);

@@ -11,9 +11,10 @@ constexpr std::array<std::string_view, 5> system_names{"\\Answered", "\\Flagged"
 class shared_view final : public mailbox_view {
 public:
     shared_view(view_facts facts, std::shared_ptr<mailbox_columns const> columns, std::shared_ptr<std::vector<std::string> const> keywords)
-        : facts_(facts), columns_(std::move(columns)), keywords_(std::move(keywords))
-    {
-    }
+        : facts_(facts),
+          columns_(std::move(columns)),
+          keywords_(std::move(keywords))
+    {}
     [[nodiscard]] mailbox_id mailbox() const noexcept override { return facts_.mailbox; }
     [[nodiscard]] std::uint32_t uid_validity() const noexcept override { return facts_.uid_validity; }
     [[nodiscard]] store::uid uid_next() const noexcept override { return facts_.uid_next; }

@@ -16,7 +16,8 @@ struct view_facts {
     store::uid uid_next = 1;
     mod_seq highest = 0;
 };
-[[nodiscard]] mailbox_view_ptr make_view(view_facts facts, std::shared_ptr<mailbox_columns const> columns, std::shared_ptr<std::vector<std::string> const> keywords);
+[[nodiscard]] mailbox_view_ptr make_view(view_facts facts, std::shared_ptr<mailbox_columns const> columns,
+                                         std::shared_ptr<std::vector<std::string> const> keywords);
 
 /// \Seen is `marks`' and not the shared flag: what a person sees who is not the owner. `marks` may be null: nothing seen.
 [[nodiscard]] mailbox_view_ptr make_guest_view(mailbox_view_ptr shared, std::shared_ptr<rows::seen_marks const> marks);

@@ -293,7 +293,8 @@ private:
             if (g.equals ? it == p.rows.end() || it->second != *g.equals : it != p.rows.end()) return conflict("a guarded row differs");
         }
         for (auto const& h : c.add_holders) {
-            bool const is_new = std::ranges::any_of(c.new_blobs, [&](auto const& b) { return b->id() == h.blob && !static_cast<memory_blob const&>(*b).committed; });
+            bool const is_new =
+                std::ranges::any_of(c.new_blobs, [&](auto const& b) { return b->id() == h.blob && !static_cast<memory_blob const&>(*b).committed; });
             if (!is_new && !blobs_.contains(h.blob)) return conflict("the blob is gone");
         }
         return {};

@@ -9,7 +9,19 @@ namespace mansio::store {
 using account_number = std::uint64_t;
 
 /// RFC 4314 rights as bits, in the order of `lrswipkxtea`.
-enum class right : std::uint16_t { lookup = 1, read = 2, keep_seen = 4, write = 8, insert = 16, post = 32, create = 64, remove_mailbox = 128, delete_message = 256, expunge = 512, administer = 1024 };
+enum class right : std::uint16_t {
+    lookup = 1,
+    read = 2,
+    keep_seen = 4,
+    write = 8,
+    insert = 16,
+    post = 32,
+    create = 64,
+    remove_mailbox = 128,
+    delete_message = 256,
+    expunge = 512,
+    administer = 1024
+};
 using rights = std::uint16_t;
 inline constexpr rights all_rights = 0x7FF;
 [[nodiscard]] constexpr bool has(rights r, right one) noexcept { return (r & static_cast<rights>(one)) != 0; }

@@ -44,7 +44,8 @@ std::optional<entry> look_at(rocksdb::FileSystem& fs, std::string const& directo
 std::optional<std::vector<entry>> parse(std::string_view text)
 {
     auto const check = text.rfind("check ");
-    if (!text.starts_with(first_line) || check == std::string_view::npos || text.substr(check) != "check " + crc_text(text.substr(0, check)) + "\n") return std::nullopt;
+    if (!text.starts_with(first_line) || check == std::string_view::npos || text.substr(check) != "check " + crc_text(text.substr(0, check)) + "\n")
+        return std::nullopt;
     text = text.substr(first_line.size(), check - first_line.size());
     std::vector<entry> out;
     while (!text.empty()) {
@@ -93,9 +94,12 @@ result<void> check_clean_list(rocksdb::FileSystem& fs, std::string const& direct
     for (auto const& e : *list) {
         auto const now = look_at(fs, directory + "/db", e.name);
         if (now && *now == e) continue;
-        auto const what = !now ? "is missing" : now->size != e.size ? "has " + std::to_string(now->size) + " octets, not " + std::to_string(e.size) : "was changed";
+        auto const what = !now                  ? "is missing"
+                          : now->size != e.size ? "has " + std::to_string(now->size) + " octets, not " + std::to_string(e.size)
+                                                : "was changed";
         return fail(fault::kind::broken,
-                    "The store is damaged: " + directory + "/db/" + e.name + " " + what + " since mansio stopped. Restore a backup, or save what is left with mansio rescue.",
+                    "The store is damaged: " + directory + "/db/" + e.name + " " + what +
+                        " since mansio stopped. Restore a backup, or save what is left with mansio rescue.",
                     "database file differs");
     }
     return {};

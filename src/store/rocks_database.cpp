@@ -75,7 +75,9 @@ rocksdb::ColumnFamilyOptions column_options(std::uint64_t memtables, std::shared
 std::uint64_t memtable_octets(rocks_options const& o) { return std::max<std::uint64_t>(o.memory_octets / 4, std::uint64_t{1} << 20U); }
 }  // namespace
 
-write_state::write_state(base::log& log, base::metrics& metrics) : log_(log), gauge_(metrics.get_gauge("mansio_store_writable", "1 until the first failed write or sync"))
+write_state::write_state(base::log& log, base::metrics& metrics)
+    : log_(log),
+      gauge_(metrics.get_gauge("mansio_store_writable", "1 until the first failed write or sync"))
 {
     gauge_.set(1);
 }
@@ -139,7 +141,8 @@ result<void> rocks_database::start(rocks_options const& o)
 {
     auto there = look();
     if (!there) return fail(there);
-    if (!*there && !o.create) return refuse("There is no Mansio store in " + directory_ + ". Check the configured directory, or let mansio make a new one.", "no store");
+    if (!*there && !o.create)
+        return refuse("There is no Mansio store in " + directory_ + ". Check the configured directory, or let mansio make a new one.", "no store");
     if (!*there)
         if (auto const made = make_directories(); !made) return made;
     if (auto const locked = lock(); !locked) return locked;
@@ -162,7 +165,9 @@ result<bool> rocks_database::look()
     if (std::ranges::find(names, header_name) == names.end()) {
         for (auto const& name : names)
             if (name != "." && name != ".." && std::ranges::find(our_names, name) == our_names.end())
-                return refuse("The directory " + directory_ + " holds other files (" + base::printable(name, 60) + ") and no Mansio store. Choose an empty or a new directory.", "not a store");
+                return refuse("The directory " + directory_ + " holds other files (" + base::printable(name, 60) +
+                                  ") and no Mansio store. Choose an empty or a new directory.",
+                              "not a store");
         return false;
     }
     std::string text;
@@ -170,11 +175,17 @@ result<bool> rocks_database::look()
     s = read_whole(*fs_, path, text);
     if (!s.ok()) return refuse("The store's header " + path + " cannot be read: " + s.ToString() + ".", s.ToString());
     auto const header = read_header(text);
-    if (!header) return refuse("The store's header " + path + " is damaged. Restore it from a backup, or copy that of another store of the same version.", "header damaged");
+    if (!header)
+        return refuse("The store's header " + path + " is damaged. Restore it from a backup, or copy that of another store of the same version.",
+                      "header damaged");
     if (auto const may = may_open(*header, directory_); !may) return fail(may);
     for (auto const* part : {"db", "blobs"})
         if (std::ranges::find(names, part) == names.end())
-            return refuse("The store in " + directory_ + " has lost its directory " + part + "/. Mount or restore it; mansio makes no new one over old mail.", "part missing");
+            return refuse("The store in " + directory_ + " has lost its directory " + part + "/. Mount or restore it; mansio makes no new one over old mail.",
+                          "part missing");
+    if (!fs_->FileExists(directory_ + "/db/CURRENT", {}, nullptr).ok())
+        return refuse("The store in " + directory_ + " is damaged: db/CURRENT is missing. Restore a backup, or save what is left with mansio rescue.",
+                      "database missing");
     return true;
 }
 
@@ -183,7 +194,8 @@ result<void> rocks_database::lock()
     auto const s = fs_->LockFile(directory_ + "/LOCK", {}, &lock_, nullptr);
     if (s.ok()) return {};
     lock_ = nullptr;
-    return refuse("The store in " + directory_ + " is in use by another mansio (or its LOCK cannot be written). Stop that one first: " + s.ToString() + ".", "locked");
+    return refuse("The store in " + directory_ + " is in use by another mansio (or its LOCK cannot be written). Stop that one first: " + s.ToString() + ".",
+                  "locked");
 }
 
 /// The directories and their names are durable before anything is put into them.
@@ -241,7 +253,8 @@ rocksdb::DBOptions rocks_database::db_options(rocks_options const& o, bool fresh
 result<void> rocks_database::open_db(rocks_options const& o, bool fresh)
 {
     auto const memtables = memtable_octets(o);
-    auto const cache = rocksdb::NewLRUCache(std::max<std::uint64_t>(o.memory_octets - std::min(o.memory_octets, memtables), std::uint64_t{1} << 20U), -1, false, 0.3);
+    auto const cache =
+        rocksdb::NewLRUCache(std::max<std::uint64_t>(o.memory_octets - std::min(o.memory_octets, memtables), std::uint64_t{1} << 20U), -1, false, 0.3);
     auto rows = column_options(memtables, cache);
     rows.compression = rocksdb::kLZ4Compression;
     rows.bottommost_compression = rocksdb::kZSTD;
@@ -258,7 +271,10 @@ result<void> rocks_database::open_db(rocks_options const& o, bool fresh)
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* opened = nullptr;
     auto const s = rocksdb::DB::Open(db_options(o, fresh), directory_ + "/db", families, &handles, &opened);
-    if (!s.ok()) return refuse("The database in " + directory_ + "/db cannot be opened: " + s.ToString() + ". Restore a backup, or save what is left with mansio rescue.", s.ToString());
+    if (!s.ok())
+        return refuse("The database in " + directory_ + "/db cannot be opened: " + s.ToString() +
+                          ". Restore a backup, or save what is left with mansio rescue.",
+                      s.ToString());
     db_.reset(opened);
     cf_ = column_families{handles.at(0), handles.at(1)};
     return {};
@@ -271,7 +287,9 @@ result<void> rocks_database::finish_making()
         std::unique_ptr<rocksdb::Iterator> const any{db_->NewIterator({}, family)};
         any->SeekToFirst();
         if (any->Valid() || !any->status().ok())
-            return refuse("The store in " + directory_ + " has mail and no HEADER. Restore the HEADER from a backup, or copy that of another store of the same version.", "header missing");
+            return refuse("The store in " + directory_ +
+                              " has mail and no HEADER. Restore the HEADER from a backup, or copy that of another store of the same version.",
+                          "header missing");
     }
     auto const name = directory_ + "/" + std::string{header_name};
     auto s = write_whole(*fs_, name + ".new", write_header({}));

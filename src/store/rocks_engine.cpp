@@ -30,7 +30,8 @@ std::unexpected<fault> busy(char const* what) { return fail(fault::kind::over_li
 
 class rocks_engine final : public engine {
 public:
-    rocks_engine(std::unique_ptr<rocks_database> database, rocks_options const& o, base::clock& clock, base::random& random, base::log& log, base::metrics& metrics)
+    rocks_engine(std::unique_ptr<rocks_database> database, rocks_options const& o, base::clock& clock, base::random& random, base::log& log,
+                 base::metrics& metrics)
         : database_(std::move(database)),
           break_sync_(o.break_sync_on_purpose),
           reserve_(o.reserve_octets != 0 ? o.reserve_octets : o.memory_octets / 2),
@@ -42,8 +43,7 @@ public:
           readers_("store-read", std::max(1U, o.read_threads), reads_waiting),
           writers_(std::make_shared<base::worker_pool>("store-blob", std::max(1U, o.read_threads), blobs_waiting)),
           committer_([this](auto group, auto answer_early) { write_group(group, std::move(answer_early)); }, bounds_of(o), clock, metrics)
-    {
-    }
+    {}
 
     task<result<version>> commit(change c) override;
     task<result<std::optional<version>>> committed_as(partition_id where, change_id id) override;
@@ -98,7 +98,10 @@ private:
     [[nodiscard]] result<std::string> large_blob(blob_id id, std::uint64_t offset, std::uint64_t length) const;
     [[nodiscard]] result<void> check_whole(blob_id id) const;
     [[nodiscard]] result<std::shared_ptr<staged_blob const>> stage_file(mime::octets const& message);
-    [[nodiscard]] std::unexpected<fault> read_only() const { return fail(fault::kind::broken, "the server has a problem, try again later", "the store is read-only: " + database_->state().why()); }
+    [[nodiscard]] std::unexpected<fault> read_only() const
+    {
+        return fail(fault::kind::broken, "the server has a problem, try again later", "the store is read-only: " + database_->state().why());
+    }
     [[nodiscard]] std::uint64_t free_octets() const;
     [[nodiscard]] bool room_for(std::uint64_t octets) const { return free_octets() >= reserve_ + octets; }
     [[nodiscard]] result<std::vector<blob_id>> unheld_blobs(sweep_report& report);
@@ -136,7 +139,8 @@ task<result<version>> rocks_engine::commit(change c)
         if (blob.in_memory()) blob_octets += blob.encoded();
     }
     // Only what brings octets is refused: expunging and deleting must work on a full disk (D8).
-    if (!c.new_blobs.empty() && !room_for(blob_octets)) co_return fail(fault::kind::over_limit, "no space left for the message, try again later", "store_reserve");
+    if (!c.new_blobs.empty() && !room_for(blob_octets))
+        co_return fail(fault::kind::over_limit, "no space left for the message, try again later", "store_reserve");
     auto const octets = row_octets(c) + static_cast<std::size_t>(blob_octets);
     commit_work work;
     work.rows.reserve(c.rows.size());

@@ -36,9 +36,11 @@ constexpr std::array<char, std::size_t{64} << 10U> zeros{};
 class log_file final : public rocksdb::FSWritableFile {
 public:
     log_file(rocksdb::FileSystem& fs, std::string path, std::unique_ptr<rocksdb::FSRandomRWFile> below, sync_counter& counter)
-        : fs_(fs), path_(std::move(path)), below_(std::move(below)), counter_(counter)
-    {
-    }
+        : fs_(fs),
+          path_(std::move(path)),
+          below_(std::move(below)),
+          counter_(counter)
+    {}
     using FSWritableFile::Append;
     IOStatus Append(rocksdb::Slice const& data, IOOptions const& options, IODebugContext* dbg) override
     {
@@ -116,11 +118,13 @@ public:
         auto s = FileSystemWrapper::NewWritableFile(name, options, file, dbg);
         return s.ok() && name.ends_with(".log") ? open_log(name, options, file, dbg) : counted(std::move(s), file);
     }
-    IOStatus ReopenWritableFile(std::string const& name, FileOptions const& options, std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* dbg) override
+    IOStatus ReopenWritableFile(std::string const& name, FileOptions const& options, std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                IODebugContext* dbg) override
     {
         return counted(FileSystemWrapper::ReopenWritableFile(name, options, file, dbg), file);
     }
-    IOStatus ReuseWritableFile(std::string const& name, std::string const& old, FileOptions const& options, std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* dbg) override
+    IOStatus ReuseWritableFile(std::string const& name, std::string const& old, FileOptions const& options, std::unique_ptr<rocksdb::FSWritableFile>* file,
+                               IODebugContext* dbg) override
     {
         return counted(FileSystemWrapper::ReuseWritableFile(name, old, options, file, dbg), file);
     }

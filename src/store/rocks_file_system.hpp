@@ -16,7 +16,9 @@ namespace mansio::store {
 
 /// Counts fsync and fdatasync calls on files and directories.
 struct sync_counter {
-    explicit sync_counter(base::metrics& m) : total(m.get_counter("mansio_store_syncs_total", "fsync and fdatasync calls on files and directories of the store")) {}
+    explicit sync_counter(base::metrics& m)
+        : total(m.get_counter("mansio_store_syncs_total", "fsync and fdatasync calls on files and directories of the store"))
+    {}
     /// Called before each sync, by whoever syncs.
     void add() noexcept
     {

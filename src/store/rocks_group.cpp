@@ -13,9 +13,12 @@ bool is_new(rocks_blob const& b) { return !b.committed.load(std::memory_order_ac
 
 rocks_blob::rocks_blob(blob_id id, std::uint64_t size, std::string encoded) : id_(id), size_(size), encoded_(encoded.size()), octets_(std::move(encoded)) {}
 rocks_blob::rocks_blob(blob_id id, std::uint64_t size, std::uint64_t encoded, std::shared_ptr<blob_files> files, std::move_only_function<void(blob_id)> dropped)
-    : id_(id), size_(size), encoded_(encoded), files_(std::move(files)), dropped_(std::move(dropped))
-{
-}
+    : id_(id),
+      size_(size),
+      encoded_(encoded),
+      files_(std::move(files)),
+      dropped_(std::move(dropped))
+{}
 rocks_blob::~rocks_blob()
 {
     if (!files_) return;
@@ -54,7 +57,12 @@ bool lease_table::release(partition_id where, lease const& held)
     return true;
 }
 
-group_builder::group_builder(rocksdb::DB& db, column_families cf, version_cache& versions, lease_table& leases) : db_(db), cf_(cf), versions_(versions), leases_(leases) {}
+group_builder::group_builder(rocksdb::DB& db, column_families cf, version_cache& versions, lease_table& leases)
+    : db_(db),
+      cf_(cf),
+      versions_(versions),
+      leases_(leases)
+{}
 
 void group_builder::add(write_request& r)
 {

@@ -15,7 +15,8 @@ class Status;
 
 namespace mansio::store {
 
-inline constexpr char row_table = 'r', version_table = 'v', change_table = 'c', blob_meta_table = 'm', holder_table = 'h', lease_row_table = 'l';  ///< in `default`
+inline constexpr char row_table = 'r', version_table = 'v', change_table = 'c', blob_meta_table = 'm', holder_table = 'h',
+                      lease_row_table = 'l';  ///< in `default`
 inline constexpr char blob_table = 'b', page_table = 'p';                                                                                     ///< in `bulk`
 inline constexpr std::size_t partition_key_octets = 9;
 

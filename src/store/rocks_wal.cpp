@@ -54,7 +54,10 @@ bool goes_on(physical const& r, std::uint64_t after)
     return after == 0 || (sequence > after && sequence - after < (std::uint64_t{1} << 24U));
 }
 
-bool all_zero(std::string_view v) { return std::ranges::all_of(v, [](char c) { return c == '\0'; }); }
+bool all_zero(std::string_view v)
+{
+    return std::ranges::all_of(v, [](char c) { return c == '\0'; });
+}
 
 /// Where the record behind `end` begins: a rest of a block too short for a header is skipped.
 std::size_t next_record(std::size_t end)
@@ -142,7 +145,9 @@ result<void> settle_wals(rocksdb::FileSystem& fs, std::string const& directory, 
         if ((state.records != 0 && torn) || state.damaged) {
             auto const& bad = state.damaged ? path : torn->path;
             auto const at = state.damaged ? state.intact_octets : torn->state.intact_octets;
-            return fail(fault::kind::broken, "The store is damaged: " + bad + " at octet " + std::to_string(at) + ". Restore a backup, or save what is left with mansio rescue.", "damaged write-ahead log");
+            return fail(fault::kind::broken,
+                        "The store is damaged: " + bad + " at octet " + std::to_string(at) + ". Restore a backup, or save what is left with mansio rescue.",
+                        "damaged write-ahead log");
         }
         if (state.torn && !torn) torn = tear{path, state, octets.size()};
         if (!state.torn && state.intact_octets < octets.size()) zeros.push_back(tear{path, state, octets.size()});

@@ -22,9 +22,10 @@ std::unexpected<fault> system_failure(char const* what, int error)
 }  // namespace
 
 spool::spool(std::string directory, std::size_t memory_limit, base::memory_budget& budget)
-    : directory_(std::move(directory)), memory_limit_(memory_limit), budget_(budget)
-{
-}
+    : directory_(std::move(directory)),
+      memory_limit_(memory_limit),
+      budget_(budget)
+{}
 
 result<int> spool::make_file() const
 {
@@ -48,10 +49,15 @@ spool::writer spool::open(line_ends ends, std::uint64_t expected)
 
 spool::writer::writer(spool& from, line_ends ends) : from_(&from), ends_(ends) {}
 spool::writer::writer(writer&& o) noexcept
-    : from_(o.from_), held_(std::move(o.held_)), charged_(std::exchange(o.charged_, 0)), memory_(std::move(o.memory_)), size_(o.size_), file_(std::exchange(o.file_, -1)),
-      ends_(o.ends_), after_cr_(o.after_cr_)
-{
-}
+    : from_(o.from_),
+      held_(std::move(o.held_)),
+      charged_(std::exchange(o.charged_, 0)),
+      memory_(std::move(o.memory_)),
+      size_(o.size_),
+      file_(std::exchange(o.file_, -1)),
+      ends_(o.ends_),
+      after_cr_(o.after_cr_)
+{}
 spool::writer& spool::writer::operator=(writer&& o) noexcept
 {
     if (this == &o) return *this;

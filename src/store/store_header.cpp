@@ -41,7 +41,8 @@ std::unexpected<fault> damaged() { return fail(fault::kind::broken, "the store's
 std::string write_header(store_header const& h)
 {
     std::string out{first_line};
-    out += "format " + std::to_string(h.format) + "\nmin_reader " + std::to_string(h.min_reader) + "\nmin_writer " + std::to_string(h.min_writer) + "\nfeatures";
+    out +=
+        "format " + std::to_string(h.format) + "\nmin_reader " + std::to_string(h.min_reader) + "\nmin_writer " + std::to_string(h.min_writer) + "\nfeatures";
     for (auto const& f : h.features) out += " " + f;
     out += "\n";
     return out + check_line(out);
@@ -69,7 +70,8 @@ result<store_header> read_header(std::string_view text)
 result<void> may_open(store_header const& h, std::string_view directory)
 {
     if (h.min_reader <= store_format && h.min_writer <= store_format && h.features.empty()) return {};
-    auto say = "The store in " + std::string{directory} + " is of a newer Mansio (format " + std::to_string(h.format) + ", this one knows " + std::to_string(store_format);
+    auto say = "The store in " + std::string{directory} + " is of a newer Mansio (format " + std::to_string(h.format) + ", this one knows " +
+               std::to_string(store_format);
     for (auto const& f : h.features) say += "; it uses " + base::printable(f, 40);
     return fail(fault::kind::refused, std::move(say) + "): start the newer version again, or restore a backup made by this one.", "newer store");
 }

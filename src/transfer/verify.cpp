@@ -119,12 +119,14 @@ private:
             problem(fmt::format("{}: its octets are missing: {}", where, base::describe(size.error())));
             co_return;
         }
-        if (*size + email->prefix().size() != email->size()) problem(fmt::format("{}: {} octets are stored, {} are recorded", where, *size + email->prefix().size(), email->size()));
+        if (*size + email->prefix().size() != email->size())
+            problem(fmt::format("{}: {} octets are stored, {} are recorded", where, *size + email->prefix().size(), email->size()));
         if (!options_.deep) co_return;
         for (std::uint64_t at = 0; at < email->size(); at += piece) {
             auto const octets = co_await ref.read(email, at, piece);
             if (!octets || octets->empty()) {
-                problem(fmt::format("{}: octets from {} on cannot be read: {}", where, at, octets ? std::string{"they end early"} : base::describe(octets.error())));
+                problem(fmt::format("{}: octets from {} on cannot be read: {}", where, at,
+                                    octets ? std::string{"they end early"} : base::describe(octets.error())));
                 co_return;
             }
             report_.octets += octets->size();

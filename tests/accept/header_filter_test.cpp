@@ -49,11 +49,15 @@ TEST(catalogue, W11_forged_authentication_results)
 {
     header_rules r;
     r.own_authserv_ids = {"mx.example.test"};
-    for (auto const* forged : {"Authentication-Results: mx.example.test; spf=pass", "authentication-results: MX.Example.Test;dkim=pass", "Authentication-Results:\r\n mx.example.test 1; spf=pass",
-                               "Authentication-Results: (a (nested) comment) mx.example.test; spf=pass", "Authentication-Results: \"mx.example.test\"; spf=pass",
-                               "Authentication-Results: \"mx.\\example.test\"; spf=pass", "Authentication-Results: mx.example.test(x); none", "Authentication-Results : mx.example.test; none"})
+    for (auto const* forged :
+         {"Authentication-Results: mx.example.test; spf=pass", "authentication-results: MX.Example.Test;dkim=pass",
+          "Authentication-Results:\r\n mx.example.test 1; spf=pass", "Authentication-Results: (a (nested) comment) mx.example.test; spf=pass",
+          "Authentication-Results: \"mx.example.test\"; spf=pass", "Authentication-Results: \"mx.\\example.test\"; spf=pass",
+          "Authentication-Results: mx.example.test(x); none", "Authentication-Results : mx.example.test; none"})
         EXPECT_EQ(filtered("A: b\r\n" + std::string{forged} + "\r\nC: d\r\n\r\n", r), "A: b\r\nC: d\r\n\r\n") << forged;
-    for (auto const* honest : {"Authentication-Results: other.example; spf=pass", "Authentication-Results: mx.example.test.evil; spf=pass", "X-Authentication-Results: mx.example.test; none"}) {
+    for (auto const* honest : {"Authentication-Results: other.example; spf=pass", "Authentication-Results: mx.example.test.evil; spf=pass",
+                               "X-Authentication-Results: mx.example.test; none"})
+    {
         auto const whole = "A: b\r\n" + std::string{honest} + "\r\n\r\n";
         EXPECT_EQ(filtered(whole, r), whole);
     }

@@ -86,9 +86,9 @@ struct accept_rig {
         spool = std::make_unique<store::spool>(std::filesystem::temp_directory_path().string(), limits.memory_per_message, memory);
         boxes = std::make_unique<counted_mailboxes>(*engine);
         alice = populate();
-        pipeline = std::make_unique<accept::pipeline>(
-            accept::parts{*people, *engine, *spool, *boxes, envelopes, pool, memory, limits, clock, random, log, metrics},
-            accept::options{"mx.example.test", "0123456789abcdef0123456789abcdef", {}, true});
+        pipeline =
+            std::make_unique<accept::pipeline>(accept::parts{*people, *engine, *spool, *boxes, envelopes, pool, memory, limits, clock, random, log, metrics},
+                                               accept::options{"mx.example.test", "0123456789abcdef0123456789abcdef", {}, true});
     }
 
     store::account_number populate()
@@ -105,7 +105,8 @@ struct accept_rig {
                  {"info@example.test", {"alice@example.test"}},
                  {"away@example.test", {"alice@elsewhere.example"}},
                  {"mixed@example.test", {"bob@example.test", "bob@elsewhere.example"}},
-             }) {
+             })
+        {
             auth::alias al;
             al.address = name;
             al.targets = targets;

@@ -278,8 +278,11 @@ TEST(stage_commit, what_fails_is_told_and_nothing_is_kept)
         fault f;
         std::string want;
     } const cases[] = {
-        {fault{fault::kind::over_limit, "full"}, "452 4.2.2"}, {fault{fault::kind::not_found, "gone"}, "550 5.1.1"}, {fault{fault::kind::refused, "loop", "5.4.6"}, "554 5.4.6"},
-        {fault{fault::kind::broken, "x"}, "451 4.3.0"},        {fault{fault::kind::timeout, "x"}, "451 4.3.0"},
+        {fault{fault::kind::over_limit, "full"}, "452 4.2.2"},
+        {fault{fault::kind::not_found, "gone"}, "550 5.1.1"},
+        {fault{fault::kind::refused, "loop", "5.4.6"}, "554 5.4.6"},
+        {fault{fault::kind::broken, "x"}, "451 4.3.0"},
+        {fault{fault::kind::timeout, "x"}, "451 4.3.0"},
     };
     accept_rig r;
     auto c = r.client();
@@ -308,7 +311,8 @@ TEST(stage_commit, lmtp_answers_for_each_recipient)
     m.from = &c;
     r.boxes->faults.insert_or_assign(r.bob, fault{fault::kind::over_limit, "full"});
     (void)r.begin(m, "x@elsewhere.example");
-    for (auto const* to : {"alice@example.test", "bob@example.test", "alice@example.test", "alice+x@example.test", "both@example.test"}) EXPECT_EQ(code(r.rcpt(m, to)), "250 2.1.5");
+    for (auto const* to : {"alice@example.test", "bob@example.test", "alice@example.test", "alice+x@example.test", "both@example.test"})
+        EXPECT_EQ(code(r.rcpt(m, to)), "250 2.1.5");
     EXPECT_EQ(code(r.rcpt(m, "x@third.example")), "550 5.7.1");
     EXPECT_TRUE(r.send(m, body));
     std::vector<std::string> said;

@@ -20,7 +20,7 @@ message_size = 1000
 [accounts]
 default_folders = false
 )",
-        "mansio.toml");
+                                "mansio.toml");
     ASSERT_TRUE(c.has_value()) << c.error().say;
     EXPECT_EQ(c->hostname, "mail.example.org");
     EXPECT_EQ(c->shards, 4U);
@@ -67,11 +67,13 @@ TEST(config, check_names_every_problem)
     c.egress_allow = {"10.0.0.0/99"};
     c.data = "relative";
     auto const problems = check_config(c);
-    for (auto const* part : {"listen.imaps: 'nonsense'", "not a loopback address", "tls.certificate: cannot read /nowhere/cert.pem", "give tls.certificate and tls.key", "egress.allow", "no absolute path"})
+    for (auto const* part : {"listen.imaps: 'nonsense'", "not a loopback address", "tls.certificate: cannot read /nowhere/cert.pem",
+                             "give tls.certificate and tls.key", "egress.allow", "no absolute path"})
         EXPECT_THAT(problems, testing::Contains(testing::HasSubstr(part))) << part;
 }
 
 TEST(config, the_page_is_generated_from_the_table)
 {
-    EXPECT_EQ(test::read_file(std::string{MANSIO_SOURCE} + "/docs/configuration.md"), configuration_page()) << "run: mansio config explain --page > docs/configuration.md";
+    EXPECT_EQ(test::read_file(std::string{MANSIO_SOURCE} + "/docs/configuration.md"), configuration_page())
+        << "run: mansio config explain --page > docs/configuration.md";
 }

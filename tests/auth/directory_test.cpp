@@ -99,9 +99,12 @@ TEST(directory, finds_bare_names_where_there_is_one_domain)
 TEST(directory, an_address_is_compared_folded_and_composed)
 {
     auth_rig r;
-    r.add_domain("b\xC3\xBC" "cher.test");
-    auto const n = r.add("ren\xC3\xA9@b\xC3\xBC" "cher.test");
-    for (std::string_view const a : {"rene\xCC\x81@xn--bcher-kva.test", "REN\xC3\x89@B\xC3\x9C" "CHER.test"})
+    r.add_domain("b\xC3\xBC"
+                 "cher.test");
+    auto const n = r.add("ren\xC3\xA9@b\xC3\xBC"
+                         "cher.test");
+    for (std::string_view const a : {"rene\xCC\x81@xn--bcher-kva.test", "REN\xC3\x89@B\xC3\x9C"
+                                                                        "CHER.test"})
         EXPECT_EQ(r.means(a), "local " + std::to_string(n)) << a;
 }
 

@@ -55,7 +55,11 @@ TEST(portal_password, what_is_refused)
 TEST(portal_password, is_prepared_as_an_opaque_string)
 {
     EXPECT_EQ(auth::prepare_password("caf\x65\xCC\x81 noir").value(), "caf\xC3\xA9 noir");          // NFC
-    EXPECT_EQ(auth::prepare_password("a\xC2\xA0" "b\xE3\x80\x80" "c").value(), "a b c");               // blanks
+    EXPECT_EQ(auth::prepare_password("a\xC2\xA0"
+                                     "b\xE3\x80\x80"
+                                     "c")
+                  .value(),
+              "a b c");               // blanks
     EXPECT_EQ(auth::prepare_password("Case Kept").value(), "Case Kept");
     for (auto const& bad : {std::string{}, std::string("a\0b", 3), std::string{"a\tb"}, std::string{"\xFF"}, std::string{"\xC2\x85x"}, std::string(1025, 'a')})
         EXPECT_FALSE(auth::prepare_password(bad)) << base::printable(bad);

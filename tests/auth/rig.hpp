@@ -46,7 +46,10 @@ public:
     task<result<void>> put_pages(store::partition_id w, std::vector<store::page> p) override { return inner_->put_pages(w, std::move(p)); }
     task<result<std::string>> get_page(store::partition_id w, store::page_id id) override { return inner_->get_page(w, id); }
     task<result<std::vector<store::page_id>>> list_pages(store::partition_id w) override { return inner_->list_pages(w); }
-    std::shared_ptr<void> watch(store::partition_id w, base::executor& e, std::move_only_function<void()> f) override { return inner_->watch(w, e, std::move(f)); }
+    std::shared_ptr<void> watch(store::partition_id w, base::executor& e, std::move_only_function<void()> f) override
+    {
+        return inner_->watch(w, e, std::move(f));
+    }
     task<result<store::lease>> acquire(store::partition_id w, std::string o, std::chrono::seconds s) override { return inner_->acquire(w, std::move(o), s); }
     task<result<void>> renew(store::partition_id w, store::lease l, std::chrono::seconds s) override { return inner_->renew(w, std::move(l), s); }
     task<result<void>> release(store::partition_id w, store::lease l) override { return inner_->release(w, std::move(l)); }

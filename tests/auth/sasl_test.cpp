@@ -26,7 +26,8 @@ TEST(sasl, mechanisms)
     for (auto const m : auth::sasl_mechanisms()) EXPECT_NE(sasl_exchange::start(m), nullptr);
     EXPECT_NE(sasl_exchange::start("plain"), nullptr);  // RFC 4422 §3.1: names are upper case; clients send any
     // I10: nothing that needs a password kept in clear.
-    for (std::string_view const m : {"", "CRAM-MD5", "DIGEST-MD5", "NTLM", "ANONYMOUS", "EXTERNAL", "PLAIN ", "XPLAIN"}) EXPECT_EQ(sasl_exchange::start(m), nullptr) << m;
+    for (std::string_view const m : {"", "CRAM-MD5", "DIGEST-MD5", "NTLM", "ANONYMOUS", "EXTERNAL", "PLAIN ", "XPLAIN"})
+        EXPECT_EQ(sasl_exchange::start(m), nullptr) << m;
 }
 
 // A1: what a stranger can send. One row fails that exchange and nothing else.
@@ -109,7 +110,8 @@ TEST(catalogue, A1_hostile_names_fail_alone)
     auto const secret = r.password_for(r.add("alice@example.test"));
     for (auto const& user : {"%"s, "_lice@example.test"s, "alice@example.test' OR '1'='1"s, "*)(uid=*"s, "alice\0@example.test"s, "alice@example.test\0"s,
                              "\xFF\xFE"s, "../alice"s, "\"alice\"@example.test "s, " alice@example.test"s, std::string(1024, 'a'), "@example.test"s,
-                             "alice@example.test\r\nbob"s, "al%69ce@example.test"s}) {
+                             "alice@example.test\r\nbob"s, "al%69ce@example.test"s})
+    {
         auto const hostile = r.run(r.door.check(user, secret, r.from()));
         ASSERT_FALSE(hostile) << base::printable(user);
         EXPECT_EQ(hostile.error().say, "authentication failed");

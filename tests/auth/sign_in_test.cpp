@@ -288,8 +288,10 @@ TEST(sign_in, too_many_portal_checks_at_once_are_told_to_wait)
     int later = 0, refused = 0;
     auto ask = [](auth::sign_in& d, int& l, int& n) -> task<void> {
         auto const got = co_await d.check_portal_password("bob", "not the password", auth_rig::from());
-        if (!got && got.error().what == fault::kind::try_later) ++l;
-        else ++n;
+        if (!got && got.error().what == fault::kind::try_later)
+            ++l;
+        else
+            ++n;
     };
     for (int i = 0; i < 12; ++i) group.spawn(ask(door, later, refused));
     r.run(group.join());
@@ -366,10 +368,8 @@ TEST(catalogue, A2_the_right_portal_password_on_a_mail_door_is_as_wrong_as_any)
         std::string user, secret;
     } const malformed[] = {
         {"bob@example.test", std::string{r.portal}},      // right, for the portal
-        {"bob@example.test", "not even the portal's"},
-        {"nobody@example.test", std::string{r.portal}},
-        {"left@example.test", "hunter2hunter2"},
-        {"bob@example.test", ""},
+        {"bob@example.test", "not even the portal's"}, {"nobody@example.test", std::string{r.portal}},
+        {"left@example.test", "hunter2hunter2"},       {"bob@example.test", ""},
         {"bob@example.test", std::string(1000, 'x')},
     };
     for (auto const& c : malformed) {

@@ -247,10 +247,7 @@ task<std::string> aggregate_named_by_value() { co_return co_await text_of_pair(p
 task<std::string> aggregate_by_reference() { co_return co_await text_of_pair_reference({"left", "right"}); }
 task<std::string> aggregate_with_designators() { co_return co_await text_of_pair({.first = "left", .second = counted{"right"}}); }
 task<std::string> aggregate_in_aggregate() { co_return co_await text_of_nested({{"a", "b"}, {"c", "d"}, "e"}); }
-task<std::string> aggregate_from_awaited_member()
-{
-    co_return co_await text_of_pair({co_await make("first"), co_await make("second")});
-}
+task<std::string> aggregate_from_awaited_member() { co_return co_await text_of_pair({co_await make("first"), co_await make("second")}); }
 task<std::string> aggregate_returned()
 {
     auto const p = co_await make_pair_of("x", long_text);
@@ -295,7 +292,7 @@ task<std::string> logical_and_of_awaits()
 task<std::string> short_circuit_makes_nothing()
 {
     bool const either = co_await truth(true) || (co_await make("never made")).text.empty();
-    co_return either && counted::born == 0 ? "nothing made" : "made";
+    co_return either&& counted::born == 0 ? "nothing made" : "made";
 }
 
 // 25–29: lambdas.
@@ -331,10 +328,7 @@ task<std::string> lambda_called_in_place()
 task<std::string> temporary_awaitable() { co_return co_await waiting_object{counted{long_text}}; }
 task<std::string> awaitable_by_operator() { co_return co_await converts{"converted"}; }
 task<std::string> nested_awaits_in_arguments() { co_return co_await with_default_argument(co_await make("one"), co_await make(co_await text_of("two"))); }
-task<std::string> awaited_operands()
-{
-    co_return co_await text_of("a") + "-" + co_await text_of("b") + "-" + (co_await make("c")).text;
-}
+task<std::string> awaited_operands() { co_return co_await text_of("a") + "-" + co_await text_of("b") + "-" + (co_await make("c")).text; }
 task<std::string> member_of_awaited_pointer() { co_return (co_await make_unique_of(long_text))->text; }
 
 // 35–38: results taken apart, loops, scopes, errors.

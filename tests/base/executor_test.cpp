@@ -48,7 +48,7 @@ task<bool> hops(manual_executor& there, manual_executor& home)
     bool const arrived = there.running_here() && !home.running_here();
     co_await hop_to{there};  // free
     co_await hop_to{home};
-    co_return arrived && home.running_here();
+    co_return arrived&& home.running_here();
 }
 }  // namespace
 

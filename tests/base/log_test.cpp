@@ -20,18 +20,29 @@ constexpr std::string_view when = "2026-01-01T00:00:00.000Z";
 std::vector<std::string> hostile()
 {
     std::vector<std::string> all{
-        "plain",          "",
-        "two words",      "a=b c=d",
-        "say \"hi\"",     "back\\slash",
-        "end\\",          "\"",
-        "\\\"",           "line\nlevel=error event=forged",
-        "line\r\nforged", "\x1b[2J\x1b]0;title\x07",
-        "tab\there",      std::string("nul\0inside", 10),
-        "\x7f",           "\xc2\x9b"
-                          "31m",
-        "\xff\xfe",       "gr\xc3\xbc\xc3\x9f",
-        "\xe2\x80\xa8",   "{\"event\":\"forged\"}",
-        "}\n{",           "\xed\xa0\x80",
+        "plain",
+        "",
+        "two words",
+        "a=b c=d",
+        "say \"hi\"",
+        "back\\slash",
+        "end\\",
+        "\"",
+        "\\\"",
+        "line\nlevel=error event=forged",
+        "line\r\nforged",
+        "\x1b[2J\x1b]0;title\x07",
+        "tab\there",
+        std::string("nul\0inside", 10),
+        "\x7f",
+        "\xc2\x9b"
+        "31m",
+        "\xff\xfe",
+        "gr\xc3\xbc\xc3\x9f",
+        "\xe2\x80\xa8",
+        "{\"event\":\"forged\"}",
+        "}\n{",
+        "\xed\xa0\x80",
     };
     seeded_random r{42};
     for (int i = 0; i < 500; ++i) all.push_back(r.octets(r.below(64)));

@@ -17,14 +17,13 @@ TEST(metrics, exposition_is_prometheus_text)
     auto& h = m.get_histogram("mansio_c_seconds", "how long c took", bounds);
     for (double const v : {0.25, 0.5, 0.75, 2.0}) h.observe(v);
     m.observe("mansio_d", "asked when read", [] { return 1.5; });
-    EXPECT_EQ(m.exposition(),
-        "# HELP mansio_a what a is\n# TYPE mansio_a gauge\nmansio_a -3\n"
-        "# HELP mansio_b_total what b counts\n# TYPE mansio_b_total counter\n"
-        "mansio_b_total{verb=\"EHLO\"} 1\nmansio_b_total{verb=\"MAIL\"} 41\n"
-        "# HELP mansio_c_seconds how long c took\n# TYPE mansio_c_seconds histogram\n"
-        "mansio_c_seconds_bucket{le=\"0.5\"} 2\nmansio_c_seconds_bucket{le=\"1\"} 3\nmansio_c_seconds_bucket{le=\"+Inf\"} 4\n"
-        "mansio_c_seconds_sum 3.5\nmansio_c_seconds_count 4\n"
-        "# HELP mansio_d asked when read\n# TYPE mansio_d gauge\nmansio_d 1.5\n");
+    EXPECT_EQ(m.exposition(), "# HELP mansio_a what a is\n# TYPE mansio_a gauge\nmansio_a -3\n"
+                              "# HELP mansio_b_total what b counts\n# TYPE mansio_b_total counter\n"
+                              "mansio_b_total{verb=\"EHLO\"} 1\nmansio_b_total{verb=\"MAIL\"} 41\n"
+                              "# HELP mansio_c_seconds how long c took\n# TYPE mansio_c_seconds histogram\n"
+                              "mansio_c_seconds_bucket{le=\"0.5\"} 2\nmansio_c_seconds_bucket{le=\"1\"} 3\nmansio_c_seconds_bucket{le=\"+Inf\"} 4\n"
+                              "mansio_c_seconds_sum 3.5\nmansio_c_seconds_count 4\n"
+                              "# HELP mansio_d asked when read\n# TYPE mansio_d gauge\nmansio_d 1.5\n");
 }
 
 TEST(metrics, a_histogram_with_labels_puts_le_last)

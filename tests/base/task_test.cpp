@@ -59,7 +59,11 @@ TEST(task, a_full_pool_refuses)
     std::mutex gate;
     std::unique_lock held{gate};
     std::atomic<bool> started{false};
-    ASSERT_TRUE(pool.submit([&] { started = true; started.notify_all(); std::lock_guard const wait{gate}; }));
+    ASSERT_TRUE(pool.submit([&] {
+        started = true;
+        started.notify_all();
+        std::lock_guard const wait{gate};
+    }));
     started.wait(false);
     EXPECT_TRUE(pool.submit([] {}));
     EXPECT_FALSE(pool.submit([] {}));

@@ -15,7 +15,8 @@ std::string read_in_two(std::string_view text, std::size_t cut)
         held += piece;
         if (p.done() || held.empty()) continue;
         auto const used = p.feed(held);
-        if (!used) return std::string{"!"} + base::name_of(used.error().what) + used.error().detail.substr(0, used.error().what == fault::kind::over_limit ? 6 : 0);
+        if (!used)
+            return std::string{"!"} + base::name_of(used.error().what) + used.error().detail.substr(0, used.error().what == fault::kind::over_limit ? 6 : 0);
         held.erase(0, *used);
     }
     if (!p.done()) return "more";
@@ -50,6 +51,7 @@ TEST(http_message, answers_have_a_length_and_safe_fields)
     r.body = "no\n";
     auto const text = serialize(r, false);
     EXPECT_TRUE(text.starts_with("HTTP/1.1 404 Not Found\r\n"));
-    for (auto const* part : {"Content-Length: 3\r\n", "X-Content-Type-Options: nosniff\r\n", "Connection: close\r\n"}) EXPECT_NE(text.find(part), std::string::npos) << part;
+    for (auto const* part : {"Content-Length: 3\r\n", "X-Content-Type-Options: nosniff\r\n", "Connection: close\r\n"})
+        EXPECT_NE(text.find(part), std::string::npos) << part;
     EXPECT_TRUE(text.ends_with("\r\n\r\nno\n"));
 }

@@ -181,8 +181,9 @@ TEST(catalogue, W6_imap_asks_for_no_secret_in_clear)
 
 TEST(catalogue, W7_imap_closes_on_other_protocols)
 {
-    for (std::string const said : {"GET / HTTP/1.1\r\nHost: x\r\n", "POST /a1 LOGIN x y\r\n", "CONNECT x:993 HTTP/1.1\r\n", "\x16\x03\x01\x02", "SSH-2.0-x\r\n", "EHLO x\r\n", "\x80\x2e\x01", "\r\n",
-                                   "PRI * HTTP/2.0\r\n\r\n", " a NOOP\r\n"}) {
+    for (std::string const said : {"GET / HTTP/1.1\r\nHost: x\r\n", "POST /a1 LOGIN x y\r\n", "CONNECT x:993 HTTP/1.1\r\n", "\x16\x03\x01\x02", "SSH-2.0-x\r\n",
+                                   "EHLO x\r\n", "\x80\x2e\x01", "\r\n", "PRI * HTTP/2.0\r\n\r\n", " a NOOP\r\n"})
+    {
         rig r;
         wire_client peer{r, "c"};
         greeted(peer);
@@ -209,12 +210,27 @@ TEST(catalogue, A1_only_that_exchange_fails)
     rig r;
     wire_client peer{r, "c"};
     greeted(peer);
-    auto const plain = [](std::string_view a, std::string_view b, std::string_view c) { return base::to_base64(std::string{a} + '\0' + std::string{b} + '\0' + std::string{c}); };
+    auto const plain = [](std::string_view a, std::string_view b, std::string_view c) {
+        return base::to_base64(std::string{a} + '\0' + std::string{b} + '\0' + std::string{c});
+    };
     auto const secret = r.variables["alice_secret"];
     std::string const responses[] = {
-        "%%%%", "AGE", "=", "*", std::string(11'000, 'A'), std::string(70'000, 'A'), base::to_base64(std::string(100, '\0')), plain(std::string_view{"\0", 1}, "alice", secret),
-        plain("bob@example.test", "alice@example.test", secret), plain("", "", ""), plain("", "\xff\xfe", secret), plain("", "' OR 1=1 --", "x"), plain("", "*)(uid=*", "x"), plain("", "%{user}", "x"),
-        plain("", "alice@example.test", secret + std::string{"\0x", 2}), base::to_base64("no separators"),
+        "%%%%",
+        "AGE",
+        "=",
+        "*",
+        std::string(11'000, 'A'),
+        std::string(70'000, 'A'),
+        base::to_base64(std::string(100, '\0')),
+        plain(std::string_view{"\0", 1}, "alice", secret),
+        plain("bob@example.test", "alice@example.test", secret),
+        plain("", "", ""),
+        plain("", "\xff\xfe", secret),
+        plain("", "' OR 1=1 --", "x"),
+        plain("", "*)(uid=*", "x"),
+        plain("", "%{user}", "x"),
+        plain("", "alice@example.test", secret + std::string{"\0x", 2}),
+        base::to_base64("no separators"),
     };
     for (auto const& response : responses) {
         wire_client other{r, "c"};
@@ -234,8 +250,13 @@ TEST(catalogue, A2_imap_failures_say_the_same)
     auto wrong = secret;
     wrong.back() = wrong.back() == 'a' ? 'b' : 'a';
     std::string answer;
-    for (auto const& [user, word] : std::vector<std::pair<std::string, std::string>>{
-             {"alice@example.test", wrong}, {"alice@example.test", "password"}, {"alice@example.test", r.variables["bob_secret"]}, {"nobody@example.test", secret}, {"alice@elsewhere.test", secret}, {"", "\"\""}}) {
+    for (auto const& [user, word] : std::vector<std::pair<std::string, std::string>>{{"alice@example.test", wrong},
+                                                                                     {"alice@example.test", "password"},
+                                                                                     {"alice@example.test", r.variables["bob_secret"]},
+                                                                                     {"nobody@example.test", secret},
+                                                                                     {"alice@elsewhere.test", secret},
+                                                                                     {"", "\"\""}})
+    {
         wire_client peer{r, "c"};
         greeted(peer);
         auto const said = peer.say("a LOGIN \"" + user + "\" " + word + "\r\n");
@@ -251,7 +272,9 @@ TEST(catalogue, I7_mailbox_names)
     wire_client peer{r, "c"};
     greeted(peer);
     EXPECT_TRUE(peer.say(login(r)).starts_with("in OK"));
-    for (std::string const name : {"../x", "a/../../etc", "a&AC8-b", "&AMA-", "&AGE-", "&APw", "u&Awg-", "\"a//b\"", "/a", "&IC4-x", "&IAs-x", "\"\"", "\"a\tb\"", "a/./b"}) {
+    for (std::string const name :
+         {"../x", "a/../../etc", "a&AC8-b", "&AMA-", "&AGE-", "&APw", "u&Awg-", "\"a//b\"", "/a", "&IC4-x", "&IAs-x", "\"\"", "\"a\tb\"", "a/./b"})
+    {
         if (name == "&AMA-") continue;  // À, as it should be
         auto const answer = peer.say("a CREATE " + name + "\r\n");
         EXPECT_TRUE(answer.starts_with("a NO [CANNOT]") || answer.starts_with("a BAD")) << name << " " << answer;
@@ -366,7 +389,8 @@ TEST(fetch, of_summaries_opens_no_blob)
     std::string const text = "From: a@b\r\nTo: c@d\r\nSubject: s\r\nDate: Thu, 5 Feb 2026 09:29:00 +0100\r\n\r\nbody\r\n";
     peer.say("3 APPEND INBOX {" + std::to_string(text.size()) + "+}\r\n" + text + "\r\n");
     auto const before = r.counter("mansio_store_blob_reads_total");
-    auto answer = peer.say("4 FETCH 1 (FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (FROM TO SUBJECT DATE CC MESSAGE-ID REFERENCES)])\r\n");
+    auto answer = peer.say(
+        "4 FETCH 1 (FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (FROM TO SUBJECT DATE CC MESSAGE-ID REFERENCES)])\r\n");
     EXPECT_TRUE(answer.contains("Subject: s\r\n")) << answer;
     answer = peer.say("5 SEARCH SUBJECT s FROM a SENTON 5-Feb-2026\r\n");
     EXPECT_TRUE(answer.starts_with("* SEARCH 1\r\n")) << answer;

@@ -25,12 +25,11 @@ TEST_P(imap_dialog, does_not_depend_on_where_the_network_cuts)
     for (std::size_t const cut : {1, 2, 3, 7}) EXPECT_EQ(run(GetParam(), cut), "") << "in pieces of " << cut;
 }
 
-INSTANTIATE_TEST_SUITE_P(files, imap_dialog, ::testing::ValuesIn(mansio::test::dialogs_in(MANSIO_SOURCE "/tests/dialogs/imap")),
-                         [](auto const& p) {
-                             auto name = std::filesystem::path{p.param}.stem().string();
-                             std::ranges::replace(name, '-', '_');
-                             return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(files, imap_dialog, ::testing::ValuesIn(mansio::test::dialogs_in(MANSIO_SOURCE "/tests/dialogs/imap")), [](auto const& p) {
+    auto name = std::filesystem::path{p.param}.stem().string();
+    std::ranges::replace(name, '-', '_');
+    return name;
+});
 
 }  // namespace
 }  // namespace mansio::imap::test

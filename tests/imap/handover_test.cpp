@@ -60,7 +60,8 @@ struct two_shards {
     base::memory_budget budget{8U << 20U};
     net::runtime run{2, clock, log, metrics};
     std::unique_ptr<store::engine> engine = store::make_memory_engine(clock, random);
-    store::accounts accounts{*engine, [this](store::partition_id p) -> base::executor& { return run.owner_of(p.hash()); }, limits, random, log, metrics, store::accounts::options{}};
+    store::accounts accounts{
+        *engine, [this](store::partition_id p) -> base::executor& { return run.owner_of(p.hash()); }, limits, random, log, metrics, store::accounts::options{}};
     auth::directory people{*engine, run.at(0), limits, random, log};
     auth::sign_in door{people, *engine, run.at(0), std::string(32, 'p'), limits, random, log, metrics};
     store::spool spool{"/tmp", 1U << 20U, budget};
@@ -110,7 +111,8 @@ TEST(handover, moves_to_the_accounts_shard_with_what_was_pipelined)
     for (int turn = 0; turn < 24; ++turn) {
         auto& here = s.run.at(static_cast<unsigned>(turn) % 2);
         auto const said = on(here, converse(here, s.listener->at(),
-            "a LOGIN u" + std::to_string(turn % 4) + " " + s.secret + "\r\nb SELECT INBOX\r\nc APPEND INBOX {6+}\r\nN: 1\r\n\r\nd FETCH * BODY[]\r\ne LOGOUT\r\n"));
+                                            "a LOGIN u" + std::to_string(turn % 4) + " " + s.secret +
+                                                "\r\nb SELECT INBOX\r\nc APPEND INBOX {6+}\r\nN: 1\r\n\r\nd FETCH * BODY[]\r\ne LOGOUT\r\n"));
         EXPECT_TRUE(said.contains("a OK [CAPABILITY IMAP4rev2")) << said;
         EXPECT_TRUE(said.contains("b OK [READ-WRITE]")) << said;
         EXPECT_TRUE(said.contains("c OK [APPENDUID")) << said;

@@ -34,7 +34,8 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
     std::string name = (std::filesystem::temp_directory_path() / "mansio-imap-XXXXXX").string();
     spool_directory_ = ::mkdtemp(name.data());
     engine = store::make_memory_engine(clock, random);
-    accounts = std::make_unique<store::accounts>(*engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, log, metrics, store::accounts::options{});
+    accounts = std::make_unique<store::accounts>(
+        *engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, log, metrics, store::accounts::options{});
     people = std::make_unique<auth::directory>(*engine, loop, limits, random, log);
     door = std::make_unique<auth::sign_in>(*people, *engine, loop, std::string(32, 'p'), limits, random, log, metrics);
     spool = std::make_unique<store::spool>(spool_directory_.string(), limits.memory_per_message, budget);
@@ -54,7 +55,16 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
         variables[who + "_number"] = std::to_string(a->number);
         variables[who + "_plain"] = base::to_base64(std::string{'\0'} + variables[who] + '\0' + secret->secret);
     }
-    services srv{*accounts, *door, *spool, options_.with_tls ? contexts::get().server.get() : nullptr, nullptr, limits, clock, random, log, metrics,
+    services srv{*accounts,
+                 *door,
+                 *spool,
+                 options_.with_tls ? contexts::get().server.get() : nullptr,
+                 nullptr,
+                 limits,
+                 clock,
+                 random,
+                 log,
+                 metrics,
                  {options_.cleartext, "mail.example.test", "0.1"}};
     server = std::make_unique<imap::server>(srv, [](base::executor&, std::unique_ptr<net::detached_stream>) { return std::unique_ptr<net::stream>{}; });
 }
@@ -77,7 +87,8 @@ std::unique_ptr<net::stream> rig::connect(std::string_view name)
     net::accepted a;
     a.connection = std::move(pair.server);
     server->serve(loop, std::move(a), name.starts_with("tls"));
-    if (name.starts_with("tls")) MANSIO_ASSERT(loop.run(pair.client->start_tls_client(*contexts::get().client, {}, clock.monotonic() + std::chrono::seconds{5})));
+    if (name.starts_with("tls"))
+        MANSIO_ASSERT(loop.run(pair.client->start_tls_client(*contexts::get().client, {}, clock.monotonic() + std::chrono::seconds{5})));
     return std::move(pair.client);
 }
 

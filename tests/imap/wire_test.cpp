@@ -92,8 +92,19 @@ TEST(scanner, finds_announcements_of_literals)
     struct {
         std::string_view line, want;
     } const cases[] = {
-        {"a {3}", "3 sync 3"}, {"a {3+}", "3 now 4"}, {"a ~{3+}", "3 now binary 5"}, {"{0}", "0 sync 3"}, {"a {}", "none"}, {"a {+}", "none"}, {"a {-1}", "none"},
-        {"a {3}x", "none"}, {"a 3}", "none"}, {"a {99999999999999999999}", "18446744073709551615 sync 22"}, {"a {3} {4}", "4 sync 3"}, {"", "none"}, {"}", "none"},
+        {"a {3}", "3 sync 3"},
+        {"a {3+}", "3 now 4"},
+        {"a ~{3+}", "3 now binary 5"},
+        {"{0}", "0 sync 3"},
+        {"a {}", "none"},
+        {"a {+}", "none"},
+        {"a {-1}", "none"},
+        {"a {3}x", "none"},
+        {"a 3}", "none"},
+        {"a {99999999999999999999}", "18446744073709551615 sync 22"},
+        {"a {3} {4}", "4 sync 3"},
+        {"", "none"},
+        {"}", "none"},
     };
     for (auto const& c : cases) {
         auto const h = wire::literal_at_end(c.line);
@@ -120,9 +131,25 @@ TEST(sequence_set, resolves_and_joins)
         std::uint32_t largest;
         std::string_view want;
     } const cases[] = {
-        {"1", 9, "1"}, {"1:3", 9, "1:3"}, {"3:1", 9, "1:3"}, {"*", 9, "9"}, {"*:4", 9, "4:9"}, {"12:*", 9, "9:12"}, {"1,3,2", 9, "1:3"}, {"5:7,6:9,1", 9, "1,5:9"},
-        {"1:4294967295", 9, "1:4294967295"}, {"0", 9, "!"}, {"1:0", 9, "!"}, {"1,", 9, "!"}, {",1", 9, "!"}, {"1:", 9, "!"}, {"1:2:3", 9, "!"}, {"4294967296", 9, "!"},
-        {"$", 9, "$"}, {"1,1,1", 9, "1"}, {"4294967295,4294967294", 9, "4294967294:4294967295"},
+        {"1", 9, "1"},
+        {"1:3", 9, "1:3"},
+        {"3:1", 9, "1:3"},
+        {"*", 9, "9"},
+        {"*:4", 9, "4:9"},
+        {"12:*", 9, "9:12"},
+        {"1,3,2", 9, "1:3"},
+        {"5:7,6:9,1", 9, "1,5:9"},
+        {"1:4294967295", 9, "1:4294967295"},
+        {"0", 9, "!"},
+        {"1:0", 9, "!"},
+        {"1,", 9, "!"},
+        {",1", 9, "!"},
+        {"1:", 9, "!"},
+        {"1:2:3", 9, "!"},
+        {"4294967296", 9, "!"},
+        {"$", 9, "$"},
+        {"1,1,1", 9, "1"},
+        {"4294967295,4294967294", 9, "4294967294:4294967295"},
     };
     for (auto const& c : cases) EXPECT_EQ(resolved(c.text, c.largest), c.want) << c.text;
     EXPECT_TRUE(wire::contains({{1, 3}, {7, 7}}, 7));
@@ -135,14 +162,23 @@ TEST(utf7, has_one_spelling_for_each_name)
     struct {
         std::string_view utf7, utf8;
     } const good[] = {
-        {"INBOX", "INBOX"}, {"&-", "&"}, {"a&-b", "a&b"}, {"Entw&APw-rfe", "Entw\xC3\xBCrfe"}, {"&U,BTFw-", "\xE5\x8F\xB0\xE5\x8C\x97"}, {"&ZeVnLIqe-", "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E"},
-        {"~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/\xE5\x8F\xB0\xE5\x8C\x97/\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E"}, {"&2D3cqQ-", "\xF0\x9F\x92\xA9"}, {"&APw-&-", "\xC3\xBC&"}, {"", ""},
+        {"INBOX", "INBOX"},
+        {"&-", "&"},
+        {"a&-b", "a&b"},
+        {"Entw&APw-rfe", "Entw\xC3\xBCrfe"},
+        {"&U,BTFw-", "\xE5\x8F\xB0\xE5\x8C\x97"},
+        {"&ZeVnLIqe-", "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E"},
+        {"~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/\xE5\x8F\xB0\xE5\x8C\x97/\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E"},
+        {"&2D3cqQ-", "\xF0\x9F\x92\xA9"},
+        {"&APw-&-", "\xC3\xBC&"},
+        {"", ""},
     };
     for (auto const& c : good) {
         EXPECT_EQ(wire::from_utf7(c.utf7), c.utf8) << c.utf7;
         EXPECT_EQ(wire::to_utf7(c.utf8), c.utf7) << c.utf8;
     }
-    for (std::string_view const bad : {"&", "&APw", "&AC8-", "&AGE-", "a&AGEAYg-b", "&APw-&APw-", "&2D0-", "&3Kk-", "&A-", "&AA-", "&APx-", "&APwA-", "&AP w-", "&AAA-", "\xC3\xBC", "a\x01", "a\x7F", "&AP/-", "&APw=-"})
+    for (std::string_view const bad : {"&", "&APw", "&AC8-", "&AGE-", "a&AGEAYg-b", "&APw-&APw-", "&2D0-", "&3Kk-", "&A-", "&AA-", "&APx-", "&APwA-", "&AP w-",
+                                       "&AAA-", "\xC3\xBC", "a\x01", "a\x7F", "&AP/-", "&APw=-"})
         EXPECT_EQ(wire::from_utf7(bad), std::nullopt) << bad;
 }
 
@@ -152,9 +188,28 @@ TEST(names, match_patterns_as_list_wants)
         std::string_view pattern, name;
         bool want;
     } const cases[] = {
-        {"*", "a/b/c", true}, {"%", "a", true}, {"%", "a/b", false}, {"%/%", "a/b", true}, {"a%c", "abc", true}, {"a%c", "a/c", false}, {"a*c", "a/c", true}, {"*b%", "a/b/c", false},
-        {"*b%", "a/bc", true}, {"", "", true}, {"", "a", false}, {"inbox", "INBOX", true}, {"inb%", "INBOX", true}, {"inbox/x", "INBOX/x", true}, {"inbox/X", "INBOX/x", false},
-        {"archive", "Archive", false}, {"**%%**", "a/b", true}, {"%%", "abc", true}, {"a", "ab", false}, {"ab", "a", false}, {"%b", "b", true}, {"*/", "a/", true},
+        {"*", "a/b/c", true},
+        {"%", "a", true},
+        {"%", "a/b", false},
+        {"%/%", "a/b", true},
+        {"a%c", "abc", true},
+        {"a%c", "a/c", false},
+        {"a*c", "a/c", true},
+        {"*b%", "a/b/c", false},
+        {"*b%", "a/bc", true},
+        {"", "", true},
+        {"", "a", false},
+        {"inbox", "INBOX", true},
+        {"inb%", "INBOX", true},
+        {"inbox/x", "INBOX/x", true},
+        {"inbox/X", "INBOX/x", false},
+        {"archive", "Archive", false},
+        {"**%%**", "a/b", true},
+        {"%%", "abc", true},
+        {"a", "ab", false},
+        {"ab", "a", false},
+        {"%b", "b", true},
+        {"*/", "a/", true},
     };
     for (auto const& c : cases) EXPECT_EQ(matches(c.pattern, c.name), c.want) << c.pattern << " against " << c.name;
 }
@@ -164,8 +219,14 @@ TEST(writer, quotes_what_can_be_quoted)
     struct {
         std::string_view text, string, astring;
     } const cases[] = {
-        {"abc", "\"abc\"", "abc"}, {"a b", "\"a b\"", "\"a b\""}, {"a\"\\", "\"a\\\"\\\\\"", "\"a\\\"\\\\\""}, {"a\r\nb", "{4}\r\na\r\nb", "{4}\r\na\r\nb"}, {"", "\"\"", "\"\""},
-        {"NIL", "\"NIL\"", "\"NIL\""}, {"\xC3\xBC", "{2}\r\n\xC3\xBC", "{2}\r\n\xC3\xBC"}, {"a]", "\"a]\"", "a]"},
+        {"abc", "\"abc\"", "abc"},
+        {"a b", "\"a b\"", "\"a b\""},
+        {"a\"\\", "\"a\\\"\\\\\"", "\"a\\\"\\\\\""},
+        {"a\r\nb", "{4}\r\na\r\nb", "{4}\r\na\r\nb"},
+        {"", "\"\"", "\"\""},
+        {"NIL", "\"NIL\"", "\"NIL\""},
+        {"\xC3\xBC", "{2}\r\n\xC3\xBC", "{2}\r\n\xC3\xBC"},
+        {"a]", "\"a]\"", "a]"},
     };
     for (auto const& c : cases) {
         std::string s;
@@ -194,10 +255,31 @@ TEST(fetch_items, parses_sections)
     struct {
         std::string_view text, want;
     } const cases[] = {
-        {"BODY[]", "BODY[];"}, {"body.peek[header]", "peek BODY[HEADER];"}, {"BODY[1.2.TEXT]<5.9>", "BODY[1.2.TEXT]<5>;"}, {"BODY[1.MIME]", "BODY[1.MIME];"}, {"BODY[MIME]", "!"}, {"BODY[1.]", "!"},
-        {"BODY[0]", "!"}, {"BODY[1..2]", "!"}, {"BODY[HEADER.FIELDS (a \"b c\")]", "BODY[HEADER.FIELDS (a \"b c\")];"}, {"BODY[HEADER.FIELDS ()]", "!"}, {"BODY[HEADER.FIELDS]", "!"},
-        {"BODY[2.HEADER.FIELDS.NOT (x)]<0.1>", "BODY[2.HEADER.FIELDS.NOT (x)]<0>;"}, {"BODY[]<1.0>", "!"}, {"BODY[]<1>", "!"}, {"(BODY[] FLAGS)", "BODY[];"}, {"(BODY[]FLAGS)", "!"},
-        {"RFC822", "RFC822;"}, {"RFC822.HEADER", "peek RFC822.HEADER;"}, {"(RFC822.TEXT UID)", "RFC822.TEXT;"}, {"BODY", ""}, {"FULL", ""}, {"(FULL)", "!"}, {"FULLER", "!"}, {"()", "!"}, {"( FLAGS)", "!"},
+        {"BODY[]", "BODY[];"},
+        {"body.peek[header]", "peek BODY[HEADER];"},
+        {"BODY[1.2.TEXT]<5.9>", "BODY[1.2.TEXT]<5>;"},
+        {"BODY[1.MIME]", "BODY[1.MIME];"},
+        {"BODY[MIME]", "!"},
+        {"BODY[1.]", "!"},
+        {"BODY[0]", "!"},
+        {"BODY[1..2]", "!"},
+        {"BODY[HEADER.FIELDS (a \"b c\")]", "BODY[HEADER.FIELDS (a \"b c\")];"},
+        {"BODY[HEADER.FIELDS ()]", "!"},
+        {"BODY[HEADER.FIELDS]", "!"},
+        {"BODY[2.HEADER.FIELDS.NOT (x)]<0.1>", "BODY[2.HEADER.FIELDS.NOT (x)]<0>;"},
+        {"BODY[]<1.0>", "!"},
+        {"BODY[]<1>", "!"},
+        {"(BODY[] FLAGS)", "BODY[];"},
+        {"(BODY[]FLAGS)", "!"},
+        {"RFC822", "RFC822;"},
+        {"RFC822.HEADER", "peek RFC822.HEADER;"},
+        {"(RFC822.TEXT UID)", "RFC822.TEXT;"},
+        {"BODY", ""},
+        {"FULL", ""},
+        {"(FULL)", "!"},
+        {"FULLER", "!"},
+        {"()", "!"},
+        {"( FLAGS)", "!"},
     };
     for (auto const& c : cases) EXPECT_EQ(section_label(c.text), c.want) << c.text;
 }
@@ -226,14 +308,19 @@ TEST(search_program, joins_keys_without_recursion)
     EXPECT_EQ(evaluated("OR BODY x SEEN", {u, y}), "yes");
     EXPECT_EQ(evaluated("BODY x SEEN", {u, y}), "unknown");
     EXPECT_EQ(evaluated("NOT BODY x", {u}), "unknown");
-    for (auto const* bad : {"", "NOT", "OR SEEN", "()", "(SEEN", "SEEN)", "(OR SEEN)", "(NOT)", "SEEN  DRAFT", "SEEN ", "OR", "((SEEN)"}) EXPECT_EQ(evaluated(bad, {y}), "!") << bad;
+    for (auto const* bad : {"", "NOT", "OR SEEN", "()", "(SEEN", "SEEN)", "(OR SEEN)", "(NOT)", "SEEN  DRAFT", "SEEN ", "OR", "((SEEN)"})
+        EXPECT_EQ(evaluated(bad, {y}), "!") << bad;
 }
 
 TEST(search_program, folds_letters_of_all_scripts)
 {
     EXPECT_EQ(commands::fold("ABC"), "abc");
-    EXPECT_EQ(commands::fold("STRASSE"), commands::fold("Stra\xC3\x9F" "e"));
-    EXPECT_EQ(commands::fold("\xC3\x9C" "B"), "\xC3\xBC" "b");
+    EXPECT_EQ(commands::fold("STRASSE"), commands::fold("Stra\xC3\x9F"
+                                                        "e"));
+    EXPECT_EQ(commands::fold("\xC3\x9C"
+                             "B"),
+              "\xC3\xBC"
+              "b");
 }
 
 TEST(commands, are_found_in_any_letters)

@@ -12,9 +12,9 @@ std::string show(std::string_view body, std::uint64_t most = 1000)
     std::string out;
     for (auto const& a : parse_address_list(body, budget)) {
         switch (a.what) {
-            case address::kind::group_start: out += "{" + a.mailbox + ":"; break;
-            case address::kind::group_end: out += "}"; break;
-            case address::kind::mailbox: out += "[" + a.name + "|" + a.route + "|" + a.mailbox + "|" + a.host + "]"; break;
+        case address::kind::group_start: out += "{" + a.mailbox + ":"; break;
+        case address::kind::group_end: out += "}"; break;
+        case address::kind::mailbox: out += "[" + a.name + "|" + a.route + "|" + a.mailbox + "|" + a.host + "]"; break;
         }
     }
     return out;
@@ -164,14 +164,22 @@ TEST(mailbox, canonical_before_it_is_a_key)
         return c ? c->text() : std::string{"error"};
     };
     EXPECT_EQ(key("Alice@Example.TEST"), "alice@example.test");
-    EXPECT_EQ(key("a@B\xC3\x9C" "CHER.example"), "a@xn--bcher-kva.example");
-    EXPECT_EQ(key("a@bu\xCC\x88" "cher.example"), "a@xn--bcher-kva.example");   // decomposed
+    EXPECT_EQ(key("a@B\xC3\x9C"
+                  "CHER.example"),
+              "a@xn--bcher-kva.example");
+    EXPECT_EQ(key("a@bu\xCC\x88"
+                  "cher.example"),
+              "a@xn--bcher-kva.example");   // decomposed
     EXPECT_EQ(key("a@xn--bcher-kva.example"), "a@xn--bcher-kva.example");
     EXPECT_EQ(key("a@XN--BCHER-KVA.example"), "a@xn--bcher-kva.example");
-    EXPECT_EQ(key("a@stra\xC3\x9F" "e.example"), "a@xn--strae-oqa.example");     // not "strasse": non-transitional
+    EXPECT_EQ(key("a@stra\xC3\x9F"
+                  "e.example"),
+              "a@xn--strae-oqa.example");     // not "strasse": non-transitional
     EXPECT_EQ(key("\xC3\x84@x"), "ä@x");
     EXPECT_EQ(key("A\xCC\x88@x"), "ä@x");
-    EXPECT_EQ(key("Stra\xC3\x9F" "e@x"), "strasse@x");                          // full case folding
+    EXPECT_EQ(key("Stra\xC3\x9F"
+                  "e@x"),
+              "strasse@x");                          // full case folding
     EXPECT_EQ(key("\"A b\"@x"), "\"a b\"@x");
     EXPECT_EQ(key("a@[192.0.2.1]"), "a@[192.0.2.1]");
     EXPECT_EQ(key("a@[IPv6:2001:DB8::1]"), "a@[ipv6:2001:db8::1]");

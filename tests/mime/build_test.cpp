@@ -11,7 +11,8 @@ using namespace mansio::mime;
 
 TEST(build, a_field_is_folded_and_unfolds_to_itself)
 {
-    std::string body = "from x.example (x.example [192.0.2.1]) by mx.example.test (Mansio) with ESMTPS id abcdefghijklmnop  for <somebody@example.test>; Tue, 1 Jul 2003 10:52:37 +0200";
+    std::string body = "from x.example (x.example [192.0.2.1]) by mx.example.test (Mansio) with ESMTPS id abcdefghijklmnop  for <somebody@example.test>; Tue, "
+                       "1 Jul 2003 10:52:37 +0200";
     auto const f = make_field("Received", body);
     ASSERT_TRUE(f);
     EXPECT_TRUE(f->ends_with("\r\n"));
@@ -32,7 +33,8 @@ TEST(build, a_field_is_folded_and_unfolds_to_itself)
 
 TEST(catalogue, W11_a_field_of_ours_cannot_be_injected)
 {
-    for (std::string_view const bad : std::initializer_list<std::string_view>{"a\r\nBcc: x", "a\nb", "a\rb", {"a\0b", 3}, "\n"}) EXPECT_FALSE(make_field("Subject", bad)) << bad;
+    for (std::string_view const bad : std::initializer_list<std::string_view>{"a\r\nBcc: x", "a\nb", "a\rb", {"a\0b", 3}, "\n"})
+        EXPECT_FALSE(make_field("Subject", bad)) << bad;
     for (auto const* bad : {"", "A B", "A:", "A\r\n", "\xC3\xA4"}) EXPECT_FALSE(make_field(bad, "x")) << bad;
     for (auto const* name : {"a\r\nBcc: x@y", "=?utf-8?Q?=0D=0ABcc:?=", "\"\r\n", "\xC3\xA4\r\nBcc: x", "a\x01\x7f"}) {
         auto const text = format_address(name, "a@b\r\nBcc: c@d");
@@ -43,8 +45,10 @@ TEST(catalogue, W11_a_field_of_ours_cannot_be_injected)
 
 TEST(build, encoded_words_read_back)
 {
-    for (std::string_view const text : {"plain text", "", "Grüße", "Grüße aus Köln", "a  Grüße  b ", "=?utf-8?Q?x?=", "日本語の件名がとても長いのでいくつかの語に分けなければなりません、そうでしょう",
-                                        "ä ö ü a ß", "[x] \"ä\" <y>", "\xF0\x9F\x98\x80\xF0\x9F\x98\x80"}) {
+    for (std::string_view const text : {"plain text", "", "Grüße", "Grüße aus Köln", "a  Grüße  b ",
+                                        "=?utf-8?Q?x?=", "日本語の件名がとても長いのでいくつかの語に分けなければなりません、そうでしょう", "ä ö ü a ß",
+                                        "[x] \"ä\" <y>", "\xF0\x9F\x98\x80\xF0\x9F\x98\x80"})
+    {
         auto const encoded = encode_words(text);
         EXPECT_TRUE(std::ranges::all_of(encoded, [](char c) { return static_cast<unsigned char>(c) < 128; })) << text;
         EXPECT_EQ(decode_encoded_words(encoded), text);

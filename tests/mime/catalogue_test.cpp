@@ -134,7 +134,8 @@ TEST(catalogue, I4_a_hundred_levels_of_multipart)
     expect_linear(
         [](std::size_t n) {
             std::string m;
-            for (std::size_t i = 0; i < n; ++i) m += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "x\r\n\r\n--b" + std::to_string(i) + "x\r\n";
+            for (std::size_t i = 0; i < n; ++i)
+                m += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "x\r\n\r\n--b" + std::to_string(i) + "x\r\n";
             return m;
         },
         5000, parse_all);
@@ -172,7 +173,9 @@ TEST(catalogue, I4_a_hundred_thousand_parts)
     expect_linear(make, 20000, parse_all);
     // Sixty-four boundaries, all of them compared with each line.
     std::string deep;
-    for (int i = 0; i < 63; ++i) deep += "Content-Type: multipart/mixed; boundary=" + std::string(60, 'b') + std::to_string(100 + i) + "\r\n\r\n--" + std::string(60, 'b') + std::to_string(100 + i) + "\r\n";
+    for (int i = 0; i < 63; ++i)
+        deep += "Content-Type: multipart/mixed; boundary=" + std::string(60, 'b') + std::to_string(100 + i) + "\r\n\r\n--" + std::string(60, 'b') +
+                std::to_string(100 + i) + "\r\n";
     check_message(deep + "\r\n" + repeated("--" + std::string(60, 'b') + "999\r\n", 5000));
 }
 

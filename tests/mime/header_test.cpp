@@ -122,8 +122,12 @@ TEST(header, encoded_words)
         {"=?utf-8?X?abc?=", "=?utf-8?X?abc?="},
         {"=?utf-8?Q?abc", "=?utf-8?Q?abc"},
         {"=??Q?abc?=", "=??Q?abc?="},
-        {"=?utf-8?Q?" "?=x", "x"},
-        {"=?utf-8?Q?How?" "?=", "How?"},
+        {"=?utf-8?Q?"
+         "?=x",
+         "x"},
+        {"=?utf-8?Q?How?"
+         "?=",
+         "How?"},
         {"=?utf-8?Q?a =?utf-8?Q?b?=", "=?utf-8?Q?a b"},
         {"=?utf-8?Q?=0D=0ABcc:=20x=00?=", "  Bcc: x "},                   // no line end comes out of it
         {"caf\xE9", "café"},

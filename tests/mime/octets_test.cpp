@@ -33,7 +33,8 @@ long resident_files_kb()
     if (auto* const f = std::fopen("/proc/self/status", "r")) {
         char buffer[256];
         while (std::fgets(buffer, sizeof buffer, f) != nullptr)
-            if (std::string_view{buffer}.starts_with("RssFile:") || std::string_view{buffer}.starts_with("RssShmem:")) kb = std::max(kb, 0L) + std::atol(buffer + 9);
+            if (std::string_view{buffer}.starts_with("RssFile:") || std::string_view{buffer}.starts_with("RssShmem:"))
+                kb = std::max(kb, 0L) + std::atol(buffer + 9);
         std::fclose(f);
     }
     return kb;

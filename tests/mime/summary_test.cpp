@@ -26,8 +26,9 @@ TEST(wire, strings)
 
 TEST(envelope, has_its_ten_fields_in_order)
 {
-    auto const s = of("Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\nFrom: Terry Gray <gray@cac.washington.edu>\nSubject: IMAP4rev2 WG mtg summary and minutes\n"
-                      "To: imap@cac.washington.edu\ncc: minutes@CNRI.Reston.VA.US, John Klensin <KLENSIN@MIT.EDU>\nMessage-Id: <B27397-0100000@cac.washington.edu>\n\n");
+    auto const s =
+        of("Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\nFrom: Terry Gray <gray@cac.washington.edu>\nSubject: IMAP4rev2 WG mtg summary and minutes\n"
+           "To: imap@cac.washington.edu\ncc: minutes@CNRI.Reston.VA.US, John Klensin <KLENSIN@MIT.EDU>\nMessage-Id: <B27397-0100000@cac.washington.edu>\n\n");
     // RFC 9051 §8, word for word.
     EXPECT_EQ(s.envelope_text,
               R"~(("Wed, 17 Jul 1996 02:23:25 -0700 (PDT)" "IMAP4rev2 WG mtg summary and minutes" (("Terry Gray" NIL "gray" "cac.washington.edu")) )~"
@@ -56,8 +57,10 @@ TEST(envelope, odd_headers)
 
 TEST(summary, tells_what_a_list_shows)
 {
-    auto const s = of("Received: one\nReceived: two\nDate: Tue, 1 Jul 2003 10:52:37 +0200\nFrom: =?utf-8?Q?J=C3=B6rg?= <j@x>\nSubject: Re: [list] =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\n"
-                      "Message-ID: <3@x>\nIn-Reply-To: <2@x> <1@x>\nReferences: <1@x>\n <2@x> junk <unclosed <b c@x>\nX-Other: no\nList-Id: <l.x>\n\n> quoted\n\nHello \xC3\xA9\n  world\n");
+    auto const s = of("Received: one\nReceived: two\nDate: Tue, 1 Jul 2003 10:52:37 +0200\nFrom: =?utf-8?Q?J=C3=B6rg?= <j@x>\nSubject: Re: [list] "
+                      "=?utf-8?Q?Gr=C3=BC=C3=9Fe?=\n"
+                      "Message-ID: <3@x>\nIn-Reply-To: <2@x> <1@x>\nReferences: <1@x>\n <2@x> junk <unclosed <b c@x>\nX-Other: no\nList-Id: <l.x>\n\n> "
+                      "quoted\n\nHello \xC3\xA9\n  world\n");
     EXPECT_EQ(s.received_count, 2U);
     EXPECT_EQ(s.from_display, "Jörg");
     EXPECT_EQ(s.subject, "Re: [list] Grüße");
@@ -109,7 +112,9 @@ TEST(summary, previews)
         std::string_view message, preview;
     } const cases[] = {
         {"\n", ""},
-        {"Content-Type: text/html\n\n<html><head><title>t</title><style>p {x}</style></head><body><p>Hi&nbsp;&amp; <b>b</b>ye &#233;&#x20AC; &bogus;<script>x</script></p>", "Hi & bye é€ &bogus;"},
+        {"Content-Type: text/html\n\n<html><head><title>t</title><style>p {x}</style></head><body><p>Hi&nbsp;&amp; <b>b</b>ye &#233;&#x20AC; "
+         "&bogus;<script>x</script></p>",
+         "Hi & bye é€ &bogus;"},
         {"Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=\n=DFe\n", "Grüße"},
         {"Content-Transfer-Encoding: base64\nContent-Type: text/plain; charset=utf-8\n\nR3LDvMOfZQ==\n", "Grüße"},
         {"\n> only\n> quoted\n", "> only > quoted"},
@@ -159,7 +164,8 @@ TEST(summary, base_subjects)
 
 TEST(summary, a_damaged_row_is_an_error_and_never_a_lie)
 {
-    auto const s = of("From: a@b\nDate: Tue, 1 Jul 2003 10:52:37 +0200\nReferences: <1@x>\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\nContent-Type: message/rfc822\n\nSubject: x\n\ny\n--b--\n");
+    auto const s = of("From: a@b\nDate: Tue, 1 Jul 2003 10:52:37 +0200\nReferences: <1@x>\nContent-Type: multipart/mixed; "
+                      "boundary=b\n\n--b\n\none\n--b\nContent-Type: message/rfc822\n\nSubject: x\n\ny\n--b--\n");
     auto const row = encode(s);
     for (std::size_t cut = 0; cut < row.size(); ++cut) EXPECT_FALSE(decode_summary(std::string_view{row}.substr(0, cut)).has_value()) << cut;
     EXPECT_FALSE(decode_summary(row + 'x').has_value());
@@ -212,8 +218,17 @@ TEST(catalogue, W2_line_ends_become_crlf_once)
     struct {
         std::string_view in, out;
     } const cases[] = {
-        {"", ""},         {"a", "a"},           {"a\n", "a\r\n"},         {"a\r", "a\r\n"},        {"a\r\n", "a\r\n"},
-        {"\n.\n", "\r\n.\r\n"}, {"\r.\r", "\r\n.\r\n"}, {"\r\r\n", "\r\n\r\n"}, {"\n\r", "\r\n\r\n"}, {"\r\n.\r\r\n", "\r\n.\r\n\r\n"}, {"a\rb\nc", "a\r\nb\r\nc"},
+        {"", ""},
+        {"a", "a"},
+        {"a\n", "a\r\n"},
+        {"a\r", "a\r\n"},
+        {"a\r\n", "a\r\n"},
+        {"\n.\n", "\r\n.\r\n"},
+        {"\r.\r", "\r\n.\r\n"},
+        {"\r\r\n", "\r\n\r\n"},
+        {"\n\r", "\r\n\r\n"},
+        {"\r\n.\r\r\n", "\r\n.\r\n\r\n"},
+        {"a\rb\nc", "a\r\nb\r\nc"},
     };
     for (auto const& c : cases) {
         EXPECT_EQ(normalize_line_ends(c.in), c.out) << base::printable(c.in);

@@ -21,8 +21,11 @@ inline std::string show(std::vector<part> const& parts)
 {
     std::string out;
     for (auto const& p : parts) {
-        out += fmt::format("{:{}}{}{}/{} {} {}-{} {}\n", "", p.depth, p.what == part::kind::multipart ? "*" : p.what == part::kind::message ? "@" : "", p.type, p.subtype,
-                           p.header_offset, p.body_offset, p.end_offset, p.lines);
+        out += fmt::format("{:{}}{}{}/{} {} {}-{} {}\n", "", p.depth,
+                           p.what == part::kind::multipart ? "*"
+                           : p.what == part::kind::message ? "@"
+                                                           : "",
+                           p.type, p.subtype, p.header_offset, p.body_offset, p.end_offset, p.lines);
     }
     return out;
 }
@@ -34,7 +37,8 @@ inline std::size_t check_wire(std::string_view text)
     std::size_t pairs = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
         char const c = text[i];
-        if (c == '(') ++depth;
+        if (c == '(')
+            ++depth;
         else if (c == ')') {
             if (depth-- == 0) return 0;
             ++pairs;
@@ -52,7 +56,8 @@ inline std::size_t check_wire(std::string_view text)
             for (char const d : text.substr(i + 1, end - i - 1)) n = n * 10 + static_cast<std::size_t>(d - '0');
             if (text.substr(end + 1, 2) != "\r\n" || text.size() - end - 3 < n || text.substr(end + 3, n).find('\0') != std::string_view::npos) return 0;
             i = end + 2 + n;
-        } else if (!(c == ' ' || (c >= '0' && c <= '9') || text.substr(i, 3) == "NIL" || text.substr(i - 1, 3) == "NIL" || text.substr(i - 2, 3) == "NIL")) return 0;
+        } else if (!(c == ' ' || (c >= '0' && c <= '9') || text.substr(i, 3) == "NIL" || text.substr(i - 1, 3) == "NIL" || text.substr(i - 2, 3) == "NIL"))
+            return 0;
     }
     return depth == 0 ? pairs : 0;
 }
@@ -92,7 +97,8 @@ inline summary check_message(std::string const& message, base::limits const& lim
             if (n == "charset") charset = v;
         EXPECT_TRUE(base::is_utf8(decode_body(std::string_view{message}.substr(p.body_offset, p.end_offset - p.body_offset), p.encoding, charset)));
     }
-    for (auto const* text : {&s.subject, &s.from_display, &s.message_id, &s.in_reply_to, &s.preview, &s.base_subject}) EXPECT_TRUE(base::is_utf8(*text)) << *text;
+    for (auto const* text : {&s.subject, &s.from_display, &s.message_id, &s.in_reply_to, &s.preview, &s.base_subject})
+        EXPECT_TRUE(base::is_utf8(*text)) << *text;
     EXPECT_GE(check_wire(s.envelope_text), 1U) << s.envelope_text;
     EXPECT_GE(check_wire(s.body_text), 1U) << s.body_text;
     EXPECT_GE(check_wire(s.bodystructure_text), 1U) << s.bodystructure_text;

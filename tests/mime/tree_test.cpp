@@ -24,8 +24,7 @@ TEST(tree, parts_begin_and_end_where_rfc_2046_says)
         {"no header", "\nbody\n", "text/plain 0 2-8 1\n"},
         {"no empty line", "Subject: x\n", "text/plain 0 12-12 0\n"},
         {"plain text", "Subject: x\n\nbody\n", "text/plain 0 14-20 1\n"},
-        {"two parts",
-         "Content-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n\none\n--b\nContent-Type: text/html\n\ntwo\n\n--b--\nepilogue\n",
+        {"two parts", "Content-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n\none\n--b\nContent-Type: text/html\n\ntwo\n\n--b--\nepilogue\n",
          "*multipart/mixed 0 45-123 11\n text/plain 60 62-65 0\n text/html 72 99-104 1\n"},
         {"the line end before a delimiter belongs to it", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n\n--b--\n",
          "*multipart/mixed 0 45-61 4\n text/plain 50 52-52 0\n"},
@@ -45,19 +44,22 @@ TEST(tree, parts_begin_and_end_where_rfc_2046_says)
         {"a boundary that begins another",
          "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=bb\n\n--bb\n\none\n--bb--\n--b--\n",
          "*multipart/mixed 0 45-124 8\n *multipart/mixed 50 96-115 3\n  text/plain 102 104-107 0\n"},
-        {"embedded message",
-         "Content-Type: message/rfc822\n\nSubject: x\nContent-Type: text/html\n\n<p>\n",
+        {"embedded message", "Content-Type: message/rfc822\n\nSubject: x\nContent-Type: text/html\n\n<p>\n",
          "@message/rfc822 0 32-76 4\n text/html 32 71-76 1\n"},
         {"digest", "Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: x\n\none\n--b--\n",
          "*multipart/digest 0 46-79 6\n @message/rfc822 51 53-70 2\n  text/plain 53 67-70 0\n"},
         {"embedded message cut by a delimiter", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\n--b--\n",
          "*multipart/mixed 0 45-89 4\n @message/rfc822 50 82-82 0\n  text/plain 82 82-82 0\n"},
-        {"message in base64 is not opened", "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDogeA==\n", "message/rfc822 0 67-85 1\n"},
+        {"message in base64 is not opened", "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDogeA==\n",
+         "message/rfc822 0 67-85 1\n"},
         {"malformed type", "Content-Type: text\n\nx", "text/plain 0 22-23 0\n"},
         {"first Content-Type counts", "Content-Type: text/html\nContent-Type: image/png\n\nx", "text/html 0 52-53 0\n"},
-        {"a delimiter begins a line", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx--b\n --b\n--b--", "*multipart/mixed 0 45-69 4\n text/plain 50 52-62 1\n"},
-        {"closed means closed", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\n--b\n\ntwo\n", "*multipart/mixed 0 45-76 7\n text/plain 50 52-55 0\n"},
-        {"quoted boundary with blanks", "Content-Type: multipart/mixed; boundary=\"a b \"\n\n--a b\n\none\n--a b--\n", "*multipart/mixed 0 50-73 4\n text/plain 57 59-62 0\n"},
+        {"a delimiter begins a line", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx--b\n --b\n--b--",
+         "*multipart/mixed 0 45-69 4\n text/plain 50 52-62 1\n"},
+        {"closed means closed", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\n--b\n\ntwo\n",
+         "*multipart/mixed 0 45-76 7\n text/plain 50 52-55 0\n"},
+        {"quoted boundary with blanks", "Content-Type: multipart/mixed; boundary=\"a b \"\n\n--a b\n\none\n--a b--\n",
+         "*multipart/mixed 0 50-73 4\n text/plain 57 59-62 0\n"},
     };
     for (auto const& c : cases) {
         auto const message = crlf(c.message);
@@ -89,18 +91,23 @@ TEST(bodystructure, follows_rfc_9051)
         std::string_view body;
     } const cases[] = {
         {"\nx\n", R"~(("TEXT" "PLAIN" ("charset" "us-ascii") NIL NIL "7BIT" 3 1 NIL NIL NIL NIL))~"},
-        {"Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: Quoted-Printable\nContent-ID: <a@b>\nContent-Description: say \"hi\"\nContent-MD5: Q2hlY2s=\n"
+        {"Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: Quoted-Printable\nContent-ID: <a@b>\nContent-Description: say "
+         "\"hi\"\nContent-MD5: Q2hlY2s=\n"
          "Content-Disposition: inline; filename=\"a b.html\"\nContent-Language: de, en\nContent-Location: http://x/\n y\n\n",
          R"~(("TEXT" "HTML" ("charset" "utf-8") "<a@b>" "say \"hi\"" "QUOTED-PRINTABLE" 0 0 "Q2hlY2s=" ("INLINE" ("filename" "a b.html")) ("de" "en") "http://x/y"))~"},
         {"Content-Type: image/png\n\nxx", R"~(("IMAGE" "PNG" NIL NIL NIL "7BIT" 2 NIL NIL NIL NIL))~"},
-        {"Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\nContent-Type: application/pdf; name*=utf-8''%C3%A9\nContent-Disposition: attachment\n\n%\n--b--\n",
+        {"Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\nContent-Type: application/pdf; name*=utf-8''%C3%A9\nContent-Disposition: "
+         "attachment\n\n%\n--b--\n",
          "((\"TEXT\" \"PLAIN\" (\"charset\" \"us-ascii\") NIL NIL \"7BIT\" 3 0 NIL NIL NIL NIL)"
-         "(\"APPLICATION\" \"PDF\" (\"name*\" {2}\r\n\xC3\xA9) NIL NIL \"7BIT\" 1 NIL (\"ATTACHMENT\" NIL) NIL NIL) \"MIXED\" (\"boundary\" \"b\") NIL NIL NIL)"},
-        {"Content-Type: multipart/mixed; boundary=b\n\n", R"~((("TEXT" "PLAIN" ("charset" "us-ascii") NIL NIL "7BIT" 0 0 NIL NIL NIL NIL) "MIXED" ("boundary" "b") NIL NIL NIL))~"},
+         "(\"APPLICATION\" \"PDF\" (\"name*\" {2}\r\n\xC3\xA9) NIL NIL \"7BIT\" 1 NIL (\"ATTACHMENT\" NIL) NIL NIL) \"MIXED\" (\"boundary\" \"b\") NIL NIL "
+         "NIL)"},
+        {"Content-Type: multipart/mixed; boundary=b\n\n",
+         R"~((("TEXT" "PLAIN" ("charset" "us-ascii") NIL NIL "7BIT" 0 0 NIL NIL NIL NIL) "MIXED" ("boundary" "b") NIL NIL NIL))~"},
         {"Content-Type: message/rfc822\n\nFrom: A <a@b>\nSubject: x\n\nbody\n",
          R"~(("MESSAGE" "RFC822" NIL NIL NIL "7BIT" 35 (NIL "x" (("A" NIL "a" "b")) (("A" NIL "a" "b")) (("A" NIL "a" "b")) NIL NIL NIL NIL NIL) )~"
          R"~(("TEXT" "PLAIN" ("charset" "us-ascii") NIL NIL "7BIT" 6 1 NIL NIL NIL NIL) 4 NIL NIL NIL NIL))~"},
-        {"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\neA==\n", R"~(("APPLICATION" "OCTET-STREAM" NIL NIL NIL "BASE64" 6 NIL NIL NIL NIL))~"},
+        {"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\neA==\n",
+         R"~(("APPLICATION" "OCTET-STREAM" NIL NIL NIL "BASE64" 6 NIL NIL NIL NIL))~"},
         {"Content-Type: message/delivery-status\n\nx\n", R"~(("MESSAGE" "DELIVERY-STATUS" NIL NIL NIL "7BIT" 3 NIL NIL NIL NIL))~"},
         {"Content-Type: multipart/mixed\n\nx\n", R"~(("TEXT" "PLAIN" ("charset" "us-ascii") NIL NIL "7BIT" 3 1 NIL NIL NIL NIL))~"},
     };

@@ -91,9 +91,11 @@ std::string our_addresses(std::string_view body)
     for (auto const& a : parse_address_list(body, most)) {
         auto const name = decode_encoded_words(a.name);
         switch (a.what) {
-            case address::kind::group_start: out += "{" + decode_encoded_words(a.mailbox) + ":"; break;
-            case address::kind::group_end: out += "}"; break;
-            case address::kind::mailbox: out += "[" + name + "|" + (a.route.empty() ? "" : a.route + ":") + a.mailbox + (a.host.empty() ? "" : "@" + a.host) + "]"; break;
+        case address::kind::group_start: out += "{" + decode_encoded_words(a.mailbox) + ":"; break;
+        case address::kind::group_end: out += "}"; break;
+        case address::kind::mailbox:
+            out += "[" + name + "|" + (a.route.empty() ? "" : a.route + ":") + a.mailbox + (a.host.empty() ? "" : "@" + a.host) + "]";
+            break;
         }
     }
     return out;
@@ -105,7 +107,8 @@ TEST(vectors, addresses)
     comparison all{{
         {R"~(Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>\x0a)~", "A1"},
         {R"~(Pete(A nice \x0a \\\x0a ) chap) <pete(his\x0a account)@silly\x0a .test(his host)>\x0a)~", "A1"},
-        {R"~(A Group(Some people)\x0a        :Chris Jones <c@(Chris's host.)public.example>,\x0a            joe@example.org,\x0a     John <jdoe@one.test> (my dear friend); (the end of the group)\x0a)~", "A1"},
+        {R"~(A Group(Some people)\x0a        :Chris Jones <c@(Chris's host.)public.example>,\x0a            joe@example.org,\x0a     John <jdoe@one.test> (my dear friend); (the end of the group)\x0a)~",
+         "A1"},
         {R"~((Empty list)(start)Hidden recipients  :(nobody(that I know))  ;\x0a)~", "A1"},
         {R"~(Nathaniel Borenstein <nsb@thumper.bellcore.com>\x0a    (=?iso-8859-8?b?7eXs+SDv4SDp7Oj08A==?=)\x0a)~", "A1"},
         {R"~(Name (comment) =?utf-8?q?Doe?= <a@b.com>\x0a)~", "A1"},
@@ -141,7 +144,8 @@ TEST(vectors, dates)
             ours = text;
             auto const imap = format_imap_date_time(*d);
             static std::string_view const months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-            ours = fmt::format("{}-{:02}-{}{} {}", imap.substr(7, 4), months.find(imap.substr(3, 3)) / 3 + 1, imap[0] == ' ' ? '0' : imap[0], imap[1], imap.substr(12));
+            ours = fmt::format("{}-{:02}-{}{} {}", imap.substr(7, 4), months.find(imap.substr(3, 3)) / 3 + 1, imap[0] == ' ' ? '0' : imap[0], imap[1],
+                               imap.substr(12));
         }
         all.check(header, ours, theirs);
     }
@@ -150,10 +154,13 @@ TEST(vectors, dates)
 TEST(vectors, content_types)
 {
     comparison all{{
-        {R"~(application/pdf\x0a   filename*0*=iso-8859-1'es'%D1and%FA\x0a   filename*1*=iso-8859-1'%20r%E1pido\x0a   filename*2*="iso-8859-1' (versi%F3n \\'99 \\"oficial\\").pdf"\x0a)~", "P1"},
+        {R"~(application/pdf\x0a   filename*0*=iso-8859-1'es'%D1and%FA\x0a   filename*1*=iso-8859-1'%20r%E1pido\x0a   filename*2*="iso-8859-1' (versi%F3n \\'99 \\"oficial\\").pdf"\x0a)~",
+         "P1"},
         {R"~(image/jpeg;\x0a   name="=?iso-8859-1?B?4Q==?= =?utf-8?B?w6k=?= =?iso-8859-1?q?=ED?=.jpeg"\x0a)~", "P2"},
-        {R"~(test/encoded; key4*=us-ascii''foo; key*9999=ba%; key2*0=a; key3*0*=us-ascii'en'xyz; key*0="f\x00oo"; key2*1*=b%25; key3*1=plop%; key*1=baz; *=test; =test2;\x0a)~", "P3"},
-        {R"~(malicious/attempt; 1*2*=a; 3**=b; 4***=c; *5**6*=d;*****7*8*=e; 9*10*11*12*13*14=f; 15*x***fff*===g;1 * 999999999999999999 *= h; 18 *=*=*=*=*==i;\x0a)~", "P4"},
+        {R"~(test/encoded; key4*=us-ascii''foo; key*9999=ba%; key2*0=a; key3*0*=us-ascii'en'xyz; key*0="f\x00oo"; key2*1*=b%25; key3*1=plop%; key*1=baz; *=test; =test2;\x0a)~",
+         "P3"},
+        {R"~(malicious/attempt; 1*2*=a; 3**=b; 4***=c; *5**6*=d;*****7*8*=e; 9*10*11*12*13*14=f; 15*x***fff*===g;1 * 999999999999999999 *= h; 18 *=*=*=*=*==i;\x0a)~",
+         "P4"},
         {R"~(test/\x0a)~", "P5"},
         {R"~(/invalid\x0a)~", "P5"},
         {R"~(/\x0a)~", "P5"},
@@ -192,7 +199,8 @@ TEST(vectors, unstructured)
     comparison all{{
         {R"~( Fwd: \x0a\x09Saying \x0a Hello\x0d\x0a)~", "U1"},
         {R"~( FWD: \x0a Saying Hello \x0aX-Mailer: 123\x0d\x0a)~", "U1"},
-        {R"~( from x.y.test\x0a      by example.net\x0a      via TCP\x0a      with ESMTP\x0a      id ABC12345\x0a      for <mary@example.net>;  21 Nov 1997 10:05:43 -0600\x0a)~", "U1"},
+        {R"~( from x.y.test\x0a      by example.net\x0a      via TCP\x0a      with ESMTP\x0a      id ABC12345\x0a      for <mary@example.net>;  21 Nov 1997 10:05:43 -0600\x0a)~",
+         "U1"},
         {R"~( let's = try =?iso-8859-1? to break\x0a =? the \x0a parser\x0a)~", "U1"},
         {R"~([SUSPECTED SPAM]=?utf-8?B?VGhpcyBpcyB0aGUgb3JpZ2luYWwgc3ViamVjdA==?=\x0a)~", "U2"},
         {R"~(Some text =?utf-8?Q??=here\x0a)~", "U2"},
@@ -248,7 +256,8 @@ void flatten(json::array const& parts, std::size_t index, std::string& out)
     auto const& body = p.at("body").is_object() ? p.at("body").as_object() : none;
     if (body.contains("Multipart")) kind = "multipart";
     if (body.contains("Message")) kind = "message";
-    out += kind + " " + base::to_lower_ascii(type) + " " + std::to_string(p.at("offset_header").as_int64()) + " " + std::to_string(p.at("offset_body").as_int64());
+    out +=
+        kind + " " + base::to_lower_ascii(type) + " " + std::to_string(p.at("offset_header").as_int64()) + " " + std::to_string(p.at("offset_body").as_int64());
     // A multipart's end is a convention: ours includes the epilogue.
     if (kind != "multipart") out += " " + std::to_string(p.at("offset_end").as_int64());
     out += "\n";
@@ -274,29 +283,12 @@ TEST(vectors, part_trees)
 {
     // "X.json" describes the message with LF line ends, "X.crlf.json" the one with CRLF.
     comparison all{{
-        {R"~(malformed/000)~", "T1"},
-        {R"~(malformed/001)~", "T2"},
-        {R"~(malformed/002)~", "T3"},
-        {R"~(malformed/003)~", "T2"},
-        {R"~(malformed/004)~", "T4"},
-        {R"~(malformed/005)~", "T5"},
-        {R"~(malformed/007)~", "T6"},
-        {R"~(malformed/008)~", "T4"},
-        {R"~(malformed/009)~", "T7"},
-        {R"~(malformed/011)~", "T7"},
-        {R"~(malformed/012)~", "T7"},
-        {R"~(malformed/013)~", "T2"},
-        {R"~(malformed/014)~", "T1"},
-        {R"~(malformed/016)~", "T7"},
-        {R"~(malformed/019)~", "T3"},
-        {R"~(malformed/020)~", "T8"},
-        {R"~(malformed/021)~", "T8"},
-        {R"~(malformed/022)~", "T9"},
-        {R"~(rfc/004)~", "T10"},
-        {R"~(rfc/008)~", "T11"},
-        {R"~(thirdparty/005)~", "T12"},
-        {R"~(thirdparty/007)~", "T10"},
-        {R"~(thirdparty/015)~", "T7"},
+        {R"~(malformed/000)~", "T1"},   {R"~(malformed/001)~", "T2"},   {R"~(malformed/002)~", "T3"},  {R"~(malformed/003)~", "T2"},
+        {R"~(malformed/004)~", "T4"},   {R"~(malformed/005)~", "T5"},   {R"~(malformed/007)~", "T6"},  {R"~(malformed/008)~", "T4"},
+        {R"~(malformed/009)~", "T7"},   {R"~(malformed/011)~", "T7"},   {R"~(malformed/012)~", "T7"},  {R"~(malformed/013)~", "T2"},
+        {R"~(malformed/014)~", "T1"},   {R"~(malformed/016)~", "T7"},   {R"~(malformed/019)~", "T3"},  {R"~(malformed/020)~", "T8"},
+        {R"~(malformed/021)~", "T8"},   {R"~(malformed/022)~", "T9"},   {R"~(rfc/004)~", "T10"},       {R"~(rfc/008)~", "T11"},
+        {R"~(thirdparty/005)~", "T12"}, {R"~(thirdparty/007)~", "T10"}, {R"~(thirdparty/015)~", "T7"},
     }};
     for (auto const& [name, message] : files()) {
         if (!name.ends_with(".eml")) continue;

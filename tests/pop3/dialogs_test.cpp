@@ -28,12 +28,11 @@ TEST_P(pop3_dialog, does_not_depend_on_where_the_network_cuts)
     for (std::size_t const cut : {1, 2, 5}) EXPECT_EQ(run(GetParam(), cut), "") << "in pieces of " << cut;
 }
 
-INSTANTIATE_TEST_SUITE_P(files, pop3_dialog, ::testing::ValuesIn(mansio::test::dialogs_in(MANSIO_SOURCE "/tests/dialogs/pop3")),
-                         [](auto const& p) {
-                             auto name = std::filesystem::path{p.param}.stem().string();
-                             std::ranges::replace(name, '-', '_');
-                             return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(files, pop3_dialog, ::testing::ValuesIn(mansio::test::dialogs_in(MANSIO_SOURCE "/tests/dialogs/pop3")), [](auto const& p) {
+    auto name = std::filesystem::path{p.param}.stem().string();
+    std::ranges::replace(name, '-', '_');
+    return name;
+});
 
 }  // namespace
 }  // namespace mansio::pop3::test

@@ -59,7 +59,8 @@ struct two_shards {
     base::seeded_random random{5};
     net::runtime run{2, clock, log, metrics};
     std::unique_ptr<store::engine> engine = store::make_memory_engine(clock, random);
-    store::accounts accounts{*engine, [this](store::partition_id p) -> base::executor& { return run.owner_of(p.hash()); }, limits, random, log, metrics, store::accounts::options{}};
+    store::accounts accounts{
+        *engine, [this](store::partition_id p) -> base::executor& { return run.owner_of(p.hash()); }, limits, random, log, metrics, store::accounts::options{}};
     auth::directory people{*engine, run.at(0), limits, random, log};
     auth::sign_in door{people, *engine, run.at(0), std::string(32, 'p'), limits, random, log, metrics};
     net::connection_table table{limits, clock, metrics};
@@ -129,7 +130,7 @@ TEST(handover, moves_to_the_accounts_shard_with_what_was_pipelined)
         auto const who = "u" + std::to_string(turn % 4);
         auto const number = std::to_string(turn % 4 + 1);
         auto const said = on(s.run.at(static_cast<unsigned>(turn) % 2), converse(s.run.at(static_cast<unsigned>(turn) % 2), s.listener->at(),
-            "USER " + who + "\r\nPASS " + s.secret + "\r\nSTAT\r\nTOP 1 0\r\nQUIT\r\n"));
+                                                                                 "USER " + who + "\r\nPASS " + s.secret + "\r\nSTAT\r\nTOP 1 0\r\nQUIT\r\n"));
         EXPECT_EQ(said, "+OK go on\n+OK 1 messages\n+OK 1 14\n+OK top of message\nSubject: " + number + "\n\n.\n+OK goodbye\n");
     }
     EXPECT_GT(s.metrics.get_counter("mansio_pop3_handovers_total", "").value(), 0U);
@@ -144,7 +145,9 @@ TEST(handover, stop_waits_for_sessions_on_every_shard)
     std::vector<std::promise<std::string>> promises(8);
     for (unsigned i = 0; i < 8; ++i) {
         open.push_back(promises[i].get_future());
-        base::spawn_detached(s.run.at(i % 2), deliver(converse(s.run.at(i % 2), s.listener->at(), "USER u" + std::to_string(i % 4) + "\r\nPASS " + s.secret + "\r\n"), promises[i]));
+        base::spawn_detached(
+            s.run.at(i % 2),
+            deliver(converse(s.run.at(i % 2), s.listener->at(), "USER u" + std::to_string(i % 4) + "\r\nPASS " + s.secret + "\r\n"), promises[i]));
     }
     on(s.run.at(1), s.server.stop());
     for (auto& f : open) ASSERT_EQ(f.wait_for(30s), std::future_status::ready);

@@ -47,7 +47,8 @@ public:
     std::unique_ptr<auth::directory> people;
     std::unique_ptr<auth::sign_in> door;
     std::unique_ptr<pop3::server> server;
-    std::map<std::string, std::string> variables;  ///< alice, alice_secret, alice_plain (SASL PLAIN in base64), alice_reader (a read-only secret); the same for bob
+    std::map<std::string, std::string>
+        variables;  ///< alice, alice_secret, alice_plain (SASL PLAIN in base64), alice_reader (a read-only secret); the same for bob
 
     static constexpr store::account_number alice = 1, bob = 2;
     [[nodiscard]] store::account_ref open(store::account_number n);

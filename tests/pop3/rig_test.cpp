@@ -37,7 +37,8 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
     ask.fail = [this](store::change const& c) { return faults.fail && faults.fail(c); };
     ask.delay = [this](store::change const& c) { return faults.delay ? faults.delay(c) : std::chrono::nanoseconds{0}; };
     engine = store::make_memory_engine(clock, random, std::move(ask));
-    accounts = std::make_unique<store::accounts>(*engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, log, metrics, store::accounts::options{});
+    accounts = std::make_unique<store::accounts>(
+        *engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, log, metrics, store::accounts::options{});
     people = std::make_unique<auth::directory>(*engine, loop, limits, random, log);
     door = std::make_unique<auth::sign_in>(*people, *engine, loop, std::string(32, 'p'), limits, random, log, metrics);
     auth::domain d;
@@ -63,7 +64,9 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
     deliver(alice, "Subject: dots\r\n\r\n.\r\n..two\r\n.last line, not ended");
     deliver(alice, "Subject: header only\r\n");
     deliver(alice, "Subject: lines\r\n\r\n1\r\n2\r\n3\r\n4\r\n5\r\n");
-    services srv{*accounts, *door, options_.with_tls ? contexts::get().server.get() : nullptr, limits, clock, random, log, metrics, {options_.cleartext, "mail.example.test"}};
+    services srv{*accounts, *door,   options_.with_tls ? contexts::get().server.get() : nullptr,
+                 limits,    clock,   random,
+                 log,       metrics, {options_.cleartext, "mail.example.test"}};
     server = std::make_unique<pop3::server>(srv, [](base::executor&, std::unique_ptr<net::detached_stream>) { return std::unique_ptr<net::stream>{}; });
 }
 
@@ -76,7 +79,10 @@ rig::~rig()
     loop.run_ready();
 }
 
-store::account_ref rig::open(store::account_number n) { return accounts->open(n, store::principal::person(n, n == alice ? "alice@example.test" : "bob@example.test")); }
+store::account_ref rig::open(store::account_number n)
+{
+    return accounts->open(n, store::principal::person(n, n == alice ? "alice@example.test" : "bob@example.test"));
+}
 
 store::mailbox_id rig::inbox(store::account_number n)
 {
@@ -119,7 +125,8 @@ std::unique_ptr<net::stream> rig::connect(std::string_view name)
     net::accepted a;
     a.connection = std::move(pair.server);
     server->serve(loop, std::move(a), name.starts_with("tls"));
-    if (name.starts_with("tls")) MANSIO_ASSERT(loop.run(pair.client->start_tls_client(*contexts::get().client, {}, clock.monotonic() + std::chrono::seconds{5})));
+    if (name.starts_with("tls"))
+        MANSIO_ASSERT(loop.run(pair.client->start_tls_client(*contexts::get().client, {}, clock.monotonic() + std::chrono::seconds{5})));
     return std::move(pair.client);
 }
 

@@ -164,7 +164,8 @@ TEST(session, large_messages_come_whole_and_stuffed)
     // Several pieces of the store, dots at line starts everywhere, no line end at the end; sizes count prefix and blob.
     std::string const prefix = "Return-Path: <a@example.test>\r\nDelivered-To: alice@example.test\r\n";
     std::string message = "Subject: large\r\n\r\n";
-    for (int i = 0; message.size() < 900'000; ++i) message += (i % 3 == 0 ? "." : "") + std::string(static_cast<std::size_t>(i * 7 % 90), static_cast<char>('a' + i % 26)) + "\r\n";
+    for (int i = 0; message.size() < 900'000; ++i)
+        message += (i % 3 == 0 ? "." : "") + std::string(static_cast<std::size_t>(i * 7 % 90), static_cast<char>('a' + i % 26)) + "\r\n";
     message += "the end";
     for (std::size_t const cut : {std::size_t{1} << 20U, std::size_t{977}}) {
         pop3::test::rig_options o;
@@ -349,8 +350,10 @@ TEST(catalogue, W6_pop3_the_demos_leave_is_for_this_machine_only)
 // W7: other protocols, and who talks first.
 TEST(catalogue, W7_pop3_foreign_protocols_are_cut_without_an_echo)
 {
-    for (std::string_view const first : {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "POST /USER%20alice HTTP/1.0\r\n\r\n", "CONNECT a:25 HTTP/1.1\r\n\r\n", "get /\r\n",
-                                         "SSH-2.0-OpenSSH_9.2\r\n", "EHLO example.test\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x80\x2e\x01\x00\x02", "\x01\r\n", "\r\nQUIT\r\n"}) {
+    for (std::string_view const first :
+         {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "POST /USER%20alice HTTP/1.0\r\n\r\n", "CONNECT a:25 HTTP/1.1\r\n\r\n", "get /\r\n", "SSH-2.0-OpenSSH_9.2\r\n",
+          "EHLO example.test\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x80\x2e\x01\x00\x02", "\x01\r\n", "\r\nQUIT\r\n"})
+    {
         rig r;
         wire_client c{r, "c"};
         EXPECT_EQ(c.hear(), greeting);
@@ -405,7 +408,8 @@ TEST(catalogue, A1_pop3_exchanges_fail_alone)
     EXPECT_EQ(c.say("AUTH PLAIN =\r\n"), "-ERR malformed response\r\n");
     EXPECT_EQ(c.say("AUTH PLAIN\r\n"), "+ \r\n");
     EXPECT_EQ(c.say(std::string(65536, 'A') + "\r\n"), "-ERR response too long\r\n");
-    for (std::string_view const m : {"AUTH LOGIN", "AUTH CRAM-MD5", "AUTH NTLM", "AUTH X", "APOP alice 0123"}) EXPECT_TRUE(c.say(std::string{m} + "\r\n").starts_with("-ERR no such")) << m;
+    for (std::string_view const m : {"AUTH LOGIN", "AUTH CRAM-MD5", "AUTH NTLM", "AUTH X", "APOP alice 0123"})
+        EXPECT_TRUE(c.say(std::string{m} + "\r\n").starts_with("-ERR no such")) << m;
     wire_client other{r, "other"};
     other.hear();
     EXPECT_EQ(other.say(sign_in_lines(r, "bob")), "+OK go on\r\n+OK 0 messages\r\n");
@@ -422,8 +426,13 @@ TEST(catalogue, A2_pop3_the_same_words_for_every_failure)
     struct {
         std::string user, secret;
     } const cases[] = {
-        {"nobody", r.variables["alice_secret"]}, {"alice", r.variables["alice_secret"]}, {"alice", "wrong"},
-        {"bob", r.variables["alice_secret"]},    {"bob", "correct horse battery staple"}, {"bob@nowhere.test", "x"}, {"%", "x y z"},
+        {"nobody", r.variables["alice_secret"]},
+        {"alice", r.variables["alice_secret"]},
+        {"alice", "wrong"},
+        {"bob", r.variables["alice_secret"]},
+        {"bob", "correct horse battery staple"},
+        {"bob@nowhere.test", "x"},
+        {"%", "x y z"},
     };
     for (auto const& q : cases) {
         wire_client c{r, "c"};

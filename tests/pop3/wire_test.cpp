@@ -69,7 +69,8 @@ TEST(wire, numbers)
     EXPECT_EQ(parse_number(" 17 "), 17U);
     EXPECT_EQ(parse_number("0000000001"), 1U);
     EXPECT_EQ(parse_number("4294967295"), 4294967295U);
-    for (std::string_view const bad : {"", " ", "-1", "+1", "1 2", "x", "0x1", "4294967296", "99999999999", "1.", "\xD9\xA1"}) EXPECT_FALSE(parse_number(bad)) << bad;
+    for (std::string_view const bad : {"", " ", "-1", "+1", "1 2", "x", "0x1", "4294967296", "99999999999", "1.", "\xD9\xA1"})
+        EXPECT_FALSE(parse_number(bad)) << bad;
 }
 
 TEST(wire, messages_are_stuffed_wherever_they_are_cut)

@@ -104,7 +104,9 @@ struct world {
             if (address.ends_with("@ours.test")) r.account = 1;
             co_return std::vector{r};
         };
-        q = std::make_unique<queue::mail_queue>(*engine, [this](store::partition_id) -> base::executor& { return loop; }, t, limits, random, log, metrics, queue::mail_queue::options{"mail.ours.test", "postmaster@ours.test"});
+        q = std::make_unique<queue::mail_queue>(
+            *engine, [this](store::partition_id) -> base::executor& { return loop; }, t, limits, random, log, metrics,
+            queue::mail_queue::options{"mail.ours.test", "postmaster@ours.test"});
         auto const started = loop.run(q->start());
         ASSERT_TRUE(started.has_value());
     }
@@ -189,8 +191,9 @@ TEST(queue, bounces_once_with_the_other_sides_words)
     auto const& dsn = w.local.delivered[0];
     EXPECT_EQ(dsn.sender, "");
     EXPECT_EQ(dsn.address, "a@ours.test");
-    for (auto const* part : {"To: <a@ours.test>\r\n", "Auto-Submitted: auto-replied\r\n", "report-type=delivery-status", "Final-Recipient: rfc822; b@example.org\r\n", "Action: failed\r\n", "Status: 5.1.1\r\n",
-             "Remote-MTA: dns; mx.example.org\r\n", "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n", "Subject: x\r\n", "Reporting-MTA: dns; mail.ours.test\r\n"})
+    for (auto const* part : {"To: <a@ours.test>\r\n", "Auto-Submitted: auto-replied\r\n", "report-type=delivery-status",
+                             "Final-Recipient: rfc822; b@example.org\r\n", "Action: failed\r\n", "Status: 5.1.1\r\n", "Remote-MTA: dns; mx.example.org\r\n",
+                             "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n", "Subject: x\r\n", "Reporting-MTA: dns; mail.ours.test\r\n"})
         EXPECT_NE(dsn.octets.find(part), std::string::npos) << part << "\n" << dsn.octets;
     EXPECT_EQ(dsn.octets.find("hello"), std::string::npos);
     EXPECT_EQ(w.q->size(), 0U);
@@ -295,7 +298,10 @@ TEST(queue, a_dead_destination_takes_only_its_share_of_slots)
     EXPECT_EQ(w.relay.waiting, 4U);
     w.relay.gate = nullptr;
     for (int i = 0; i < 20; ++i) {
-        base::spawn_detached(w.loop, [](base::signal& s) -> task<void> { s.notify_all(); co_return; }(never_opens));
+        base::spawn_detached(w.loop, [](base::signal& s) -> task<void> {
+            s.notify_all();
+            co_return;
+        }(never_opens));
         w.loop.run_ready();
     }
     EXPECT_EQ(w.relay.delivered.size(), 21U);
@@ -414,5 +420,6 @@ TEST(queue_rows, read_back_and_notice_damage)
         EXPECT_FALSE(queue::decode_envelope(std::string_view{row}.substr(0, i)).has_value()) << i;
     }
     EXPECT_EQ(queue::partition_number("3f-aaaaaaaaaaaaaaaa"), 63U);
-    for (auto const* bad : {"", "40-aaaaaaaaaaaaaaaa", "3f-aaaaaaaaaaaaaaa", "3f-aaaaaaaaaaaaaaa/", "zz-aaaaaaaaaaaaaaaa"}) EXPECT_FALSE(queue::partition_number(bad)) << bad;
+    for (auto const* bad : {"", "40-aaaaaaaaaaaaaaaa", "3f-aaaaaaaaaaaaaaa", "3f-aaaaaaaaaaaaaaa/", "zz-aaaaaaaaaaaaaaaa"})
+        EXPECT_FALSE(queue::partition_number(bad)) << bad;
 }

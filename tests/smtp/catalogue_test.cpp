@@ -224,9 +224,11 @@ TEST(catalogue, W6_no_password_in_clear)
 
 TEST(catalogue, W7_other_protocols)
 {
-    for (std::string_view const banner : {std::string_view{"GET / HTTP/1.1\r\nHost: x\r\n\r\n"}, std::string_view{"POST / HTTP/1.0\r\n"}, std::string_view{"CONNECT mail:25 HTTP/1.1\r\n"},
-                                          std::string_view{"SSH-2.0-OpenSSH_9.2\r\n"}, std::string_view{"\x16\x03\x01\x02\x00\x01\x00\x01", 8}, std::string_view{"\x80\x2e\x01\x00\x02", 5},
-                                          std::string_view{"\x00\x00\x00\x01", 4}}) {
+    for (std::string_view const banner :
+         {std::string_view{"GET / HTTP/1.1\r\nHost: x\r\n\r\n"}, std::string_view{"POST / HTTP/1.0\r\n"}, std::string_view{"CONNECT mail:25 HTTP/1.1\r\n"},
+          std::string_view{"SSH-2.0-OpenSSH_9.2\r\n"}, std::string_view{"\x16\x03\x01\x02\x00\x01\x00\x01", 8}, std::string_view{"\x80\x2e\x01\x00\x02", 5},
+          std::string_view{"\x00\x00\x00\x01", 4}})
+    {
         smtp_rig r;
         smtp_peer p{r, door::mx};
         auto const said = p.say(banner);
@@ -266,7 +268,9 @@ TEST(catalogue, W8_octets_that_have_no_place_in_an_envelope)
     smtp_rig r;
     smtp_peer p{r, door::lmtp, "127.0.0.1", true};
     (void)p.line("LHLO client.example");
-    for (std::string_view const bad : {std::string_view{"a\0b", 3}, std::string_view{"a\x1b[2J"}, std::string_view{"a\x7f"}, std::string_view{"a\x80"}, std::string_view{"a\xff"}, std::string_view{"a\tb"}}) {
+    for (std::string_view const bad : {std::string_view{"a\0b", 3}, std::string_view{"a\x1b[2J"}, std::string_view{"a\x7f"}, std::string_view{"a\x80"},
+                                       std::string_view{"a\xff"}, std::string_view{"a\tb"}})
+    {
         EXPECT_EQ(p.code("MAIL FROM:<" + std::string{bad} + "@d.example>"), "501") << testing::PrintToString(bad);
         (void)p.line("MAIL FROM:<x@elsewhere.example>");
         EXPECT_EQ(p.code("RCPT TO:<" + std::string{bad} + "@example.test>"), "501") << testing::PrintToString(bad);
@@ -315,9 +319,9 @@ TEST(catalogue, W10_addresses_at_and_over_their_bounds)
     smtp_peer p{r, door::mx};
     (void)p.line("EHLO client.example");
     std::string const deep = "<" + std::string(500, '"') + "@d.example>";
-    for (std::string const& bad :
-         {std::string{"<\"\"@d.example>"}, "<" + std::string(65, 'l') + "@d.example>", "<l@" + std::string(256, 'd') + ">", std::string{"<@a,@b:>"}, deep, std::string{"<\"a\\\"@d.example>"},
-          std::string{"<a..b@d.example>"}, std::string{"<.a@d.example>"}, std::string{"<a@-d.example>"}, std::string{"<a@[300.1.1.1]>"}, std::string{"<a@d.example"}})
+    for (std::string const& bad : {std::string{"<\"\"@d.example>"}, "<" + std::string(65, 'l') + "@d.example>", "<l@" + std::string(256, 'd') + ">",
+                                   std::string{"<@a,@b:>"}, deep, std::string{"<\"a\\\"@d.example>"}, std::string{"<a..b@d.example>"},
+                                   std::string{"<.a@d.example>"}, std::string{"<a@-d.example>"}, std::string{"<a@[300.1.1.1]>"}, std::string{"<a@d.example"}})
         EXPECT_EQ(p.code("MAIL FROM:" + bad), "501") << bad;
     EXPECT_EQ(p.code("MAIL FROM:<@a.example,@b.example:c@d.example>"), "250");
     EXPECT_EQ(p.code("RCPT TO:<@relay.example:bob@example.test>"), "250");  // the route is dropped, not followed
@@ -418,9 +422,12 @@ TEST(catalogue, A1_sasl_garbage)
     p.start_tls();
     (void)p.line("EHLO c.example");
     auto const b64 = [](std::string_view s) { return base::to_base64(s); };
-    for (std::string const& initial : {std::string{"not base64"}, std::string{"===="}, std::string{"AGEAYg"}, std::string{"="}, b64("no separators"), b64(std::string(1, '\0')), b64(std::string(3, '\0')),
-                                       b64(std::string{"\0\0secret", 8}), b64(std::string{"\0user\0", 6}), smtp_rig::plain("' OR 1=1 --", "x"), smtp_rig::plain("*)(uid=*", "x"), smtp_rig::plain("alice%", "x"),
-                                       smtp_rig::plain("\xff\xfe", "x"), b64(std::string{"bob\0alice@example.test\0", 23} + r.alice_secret), b64(std::string{"\0alice@example.test\0", 20} + r.alice_secret + std::string{"\0x", 2})}) {
+    for (std::string const& initial : {std::string{"not base64"}, std::string{"===="}, std::string{"AGEAYg"}, std::string{"="}, b64("no separators"),
+                                       b64(std::string(1, '\0')), b64(std::string(3, '\0')), b64(std::string{"\0\0secret", 8}), b64(std::string{"\0user\0", 6}),
+                                       smtp_rig::plain("' OR 1=1 --", "x"), smtp_rig::plain("*)(uid=*", "x"), smtp_rig::plain("alice%", "x"),
+                                       smtp_rig::plain("\xff\xfe", "x"), b64(std::string{"bob\0alice@example.test\0", 23} + r.alice_secret),
+                                       b64(std::string{"\0alice@example.test\0", 20} + r.alice_secret + std::string{"\0x", 2})})
+    {
         auto const said = p.line("AUTH PLAIN " + initial);
         EXPECT_TRUE(said.starts_with("501") || said.starts_with("535")) << initial << ": " << said;
         EXPECT_EQ(p.code("MAIL FROM:<alice@example.test>"), "530");
@@ -491,7 +498,8 @@ void battery(door through, std::function<void(smtp_peer&, smtp_rig&)> const& bef
         if (before) before(p, r);
         auto const mail = p.line("MAIL FROM:" + t.sender);
         auto const rcpt = p.line("RCPT TO:" + t.recipient);
-        EXPECT_TRUE(rcpt.starts_with("550 5.7.1") || rcpt.starts_with("501") || rcpt.starts_with("503") || rcpt.starts_with("550 5.1.1")) << t.sender << t.recipient << ": " << rcpt;
+        EXPECT_TRUE(rcpt.starts_with("550 5.7.1") || rcpt.starts_with("501") || rcpt.starts_with("503") || rcpt.starts_with("550 5.1.1"))
+            << t.sender << t.recipient << ": " << rcpt;
         // Local parts that hide a route are refused as relaying, not as unknown people.
         if (through == door::mx && (t.recipient.find('%') != std::string::npos || t.recipient.find('!') != std::string::npos))
             EXPECT_TRUE(rcpt.starts_with("550 5.7.1") || rcpt.starts_with("501")) << rcpt;

@@ -16,7 +16,12 @@ namespace {
 /// What a server at one address does: each line it gets is answered by the next rule whose prefix fits.
 struct server_script {
     std::string greeting = "220 mx ESMTP\r\n";
-    std::map<std::string, std::string> answers{{"EHLO", "250-mx\r\n250-SIZE 100000\r\n250 8BITMIME\r\n"}, {"MAIL", "250 ok\r\n"}, {"RCPT", "250 ok\r\n"}, {"DATA", "354 go on\r\n"}, {".", "250 2.0.0 queued\r\n"}, {"QUIT", "221 bye\r\n"}};
+    std::map<std::string, std::string> answers{{"EHLO", "250-mx\r\n250-SIZE 100000\r\n250 8BITMIME\r\n"},
+                                               {"MAIL", "250 ok\r\n"},
+                                               {"RCPT", "250 ok\r\n"},
+                                               {"DATA", "354 go on\r\n"},
+                                               {".", "250 2.0.0 queued\r\n"},
+                                               {"QUIT", "221 bye\r\n"}};
     bool refuse_connection = false, silent = false;
     std::string hang_up_after;  ///< closes when it got this
     std::string heard;          ///< everything it was told
@@ -151,7 +156,9 @@ TEST(relay, says_the_transaction_and_stuffs_dots)
     EXPECT_EQ(out[0].what, outcome::kind::delivered);
     EXPECT_EQ(out[0].status, "2.0.0");
     EXPECT_EQ(out[0].host, "mx1.example.org");
-    EXPECT_EQ(w.dial.servers["8.8.8.1"].heard, "EHLO mail.ours.test\nMAIL FROM:<a@ours.test> SIZE=27\nRCPT TO:<b@example.org>\nRCPT TO:<c@example.org>\nDATA\nSubject: x\n\n..dot\nhello\n.\nQUIT\n");
+    EXPECT_EQ(
+        w.dial.servers["8.8.8.1"].heard,
+        "EHLO mail.ours.test\nMAIL FROM:<a@ours.test> SIZE=27\nRCPT TO:<b@example.org>\nRCPT TO:<c@example.org>\nDATA\nSubject: x\n\n..dot\nhello\n.\nQUIT\n");
     EXPECT_EQ(w.dial.servers["8.8.8.2"].connections, 0);
 }
 
@@ -231,16 +238,11 @@ TEST(relay, routes_by_what_the_dns_says)
         outcome::kind want;
         char const* status;
     } const cases[] = {
-        {"nowhere.test", outcome::kind::never, "5.1.2"},
-        {"servfail.test", outcome::kind::later, "4.4.3"},
-        {"null.test", outcome::kind::never, "5.1.10"},
-        {"self.test", outcome::kind::never, "5.4.6"},
-        {"noaddress.test", outcome::kind::never, "5.4.4"},
-        {"mxfails.test", outcome::kind::later, "4.4.3"},
-        {"implicit.test", outcome::kind::delivered, "2.0.0"},
-        {"[8.8.8.1]", outcome::kind::delivered, "2.0.0"},
-        {"[8.8.4.4]", outcome::kind::never, "5.4.6"},
-        {"[127.0.0.1]", outcome::kind::never, "5.4.4"},
+        {"nowhere.test", outcome::kind::never, "5.1.2"},      {"servfail.test", outcome::kind::later, "4.4.3"},
+        {"null.test", outcome::kind::never, "5.1.10"},        {"self.test", outcome::kind::never, "5.4.6"},
+        {"noaddress.test", outcome::kind::never, "5.4.4"},    {"mxfails.test", outcome::kind::later, "4.4.3"},
+        {"implicit.test", outcome::kind::delivered, "2.0.0"}, {"[8.8.8.1]", outcome::kind::delivered, "2.0.0"},
+        {"[8.8.4.4]", outcome::kind::never, "5.4.6"},         {"[127.0.0.1]", outcome::kind::never, "5.4.4"},
     };
     for (auto const& c : cases) {
         world w;
@@ -262,7 +264,9 @@ TEST(relay, routes_by_what_the_dns_says)
 // trust.md R5: never to an address that is not global, nor to ourselves; at most five addresses, two conversations.
 TEST(catalogue, R5_targets_that_are_not_public)
 {
-    for (auto const* bad : {"127.0.0.1", "::1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "::ffff:127.0.0.1", "fe80::1", "fd00::1", "100.64.0.1"}) {
+    for (auto const* bad :
+         {"127.0.0.1", "::1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "::ffff:127.0.0.1", "fe80::1", "fd00::1", "100.64.0.1"})
+    {
         world w;
         w.dns.set_mx("evil.test", mx({{10, "mx.evil.test"}}));
         w.dns.set_addresses("mx.evil.test", at({bad}));
@@ -308,10 +312,11 @@ TEST(relay, refuses_what_the_other_side_cannot_take)
 TEST(relay, bounds_what_it_listens_to)
 {
     for (auto const& greeting : {std::string(100'000, 'x') + "\r\n", [] {
-             std::string endless;
-             for (int i = 0; i < 10'000; ++i) endless += "220-more\r\n";
-             return endless;
-         }()}) {
+                                     std::string endless;
+                                     for (int i = 0; i < 10'000; ++i) endless += "220-more\r\n";
+                                     return endless;
+                                 }()})
+    {
         world w;
         w.two_servers();
         w.dial.servers["8.8.8.1"].greeting = greeting;

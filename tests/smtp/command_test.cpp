@@ -10,7 +10,8 @@ namespace {
 std::string shown(parsed<mail_args> const& m)
 {
     if (!m) return accept::describe(m.error()).substr(0, 9);
-    return "<" + (m->sender ? m->sender->text() : std::string{}) + ">" + (m->size ? " size=" + std::to_string(*m->size) : "") + (m->body_8bit ? " 8bit" : "") + (m->smtputf8 ? " utf8" : "");
+    return "<" + (m->sender ? m->sender->text() : std::string{}) + ">" + (m->size ? " size=" + std::to_string(*m->size) : "") + (m->body_8bit ? " 8bit" : "") +
+           (m->smtputf8 ? " utf8" : "");
 }
 std::string shown(parsed<rcpt_args> const& r) { return r ? "<" + r->recipient.text() + ">" : accept::describe(r.error()).substr(0, 9); }
 
@@ -96,7 +97,8 @@ TEST(command, bdat)
     EXPECT_EQ(parse_bdat("0 LAST")->size, 0U);
     EXPECT_TRUE(parse_bdat("0 last")->last);
     EXPECT_EQ(parse_bdat("18446744073709551615")->size, 18446744073709551615U);
-    for (auto const* bad : {"", "x", "-1", "18446744073709551616", "99999999999999999999999", "1 FIRST", "1 LAST LAST", "+1", "1,5"}) EXPECT_EQ(parse_bdat(bad).error().code, 501) << bad;
+    for (auto const* bad : {"", "x", "-1", "18446744073709551616", "99999999999999999999999", "1 FIRST", "1 LAST LAST", "+1", "1,5"})
+        EXPECT_EQ(parse_bdat(bad).error().code, 501) << bad;
 }
 
 TEST(command, auth)

@@ -18,9 +18,14 @@ struct decoded {
     bool done = false, cr = false, lf = false, nul = false;
     bool operator==(decoded const&) const = default;
 };
-void PrintTo(decoded const& d, std::ostream* out) { *out << ::testing::PrintToString(d.text) << " after " << ::testing::PrintToString(d.after) << (d.done ? " done" : "") << (d.cr ? " cr" : "") << (d.lf ? " lf" : "") << (d.nul ? " nul" : ""); }
+void PrintTo(decoded const& d, std::ostream* out)
+{
+    *out << ::testing::PrintToString(d.text) << " after " << ::testing::PrintToString(d.after) << (d.done ? " done" : "") << (d.cr ? " cr" : "")
+         << (d.lf ? " lf" : "") << (d.nul ? " nul" : "");
+}
 
-decoded run(std::string_view octets, std::vector<std::size_t> const& cuts, data_decoder::line_ends ends, data_decoder::framing how = data_decoder::framing::dots)
+decoded run(std::string_view octets, std::vector<std::size_t> const& cuts, data_decoder::line_ends ends,
+            data_decoder::framing how = data_decoder::framing::dots)
 {
     data_decoder d{ends, how};
     collector out;
@@ -55,7 +60,9 @@ TEST(data_decoder, says_the_same_wherever_the_network_cuts)
         {"a\r.\r\nb\r\n.\r\n", {"a\r.\r\nb\r\n", "", true, true}, {"a\r\n.\r\nb\r\n", "", true, true}},
         {"a\r\r\nb\r\n.\r\n", {"a\r\r\nb\r\n", "", true, true}, {"a\r\n\r\nb\r\n", "", true, true}},
         {"a\r\n.\r\r\nb\r\n.\r\n", {"a\r\n\r\r\nb\r\n", "", true, true}, {"a\r\n\r\n\r\nb\r\n", "", true, true}},
-        {std::string{"a\0b\r\n.\r\n", 8}, {std::string{"a\0b\r\n", 5}, "", true, false, false, true}, {std::string{"a\0b\r\n", 5}, "", true, false, false, true}},
+        {std::string{"a\0b\r\n.\r\n", 8},
+         {std::string{"a\0b\r\n", 5}, "", true, false, false, true},
+         {std::string{"a\0b\r\n", 5}, "", true, false, false, true}},
         {std::string{"a\r\n.\r\n\0", 7}, {"a\r\n", std::string{"\0", 1}, true}, {"a\r\n", std::string{"\0", 1}, true}},
     };
     for (auto const& c : cases)

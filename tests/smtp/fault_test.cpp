@@ -58,7 +58,10 @@ TEST(smtp_faults, no_positive_reply_without_a_commit)
             saboteur s;
             s.kind = kind;
             smtp_rig r{{.limits = {}, .faults = s.faults(), .server = {}, .accept = {}}};
-            queue::mail_queue queue{*r.engine, [&r](store::partition_id) -> base::executor& { return r.loop; }, {}, r.limits, r.random, r.log, r.metrics, {"mx.example.test", "postmaster@example.test"}};
+            queue::mail_queue queue{*r.engine, [&r](store::partition_id) -> base::executor& { return r.loop; },
+                                    {},        r.limits,
+                                    r.random,  r.log,
+                                    r.metrics, {"mx.example.test", "postmaster@example.test"}};
             smtp::queued_envelopes real{queue};
             r.envelopes.instead = [&real](queue::submission q) { return real.enqueue(std::move(q)); };
             for (int n = 0; n < 12; ++n) {
@@ -83,19 +86,25 @@ TEST(smtp_faults, no_positive_reply_without_a_commit)
                 auto const lost = kind == fault_kind::lose_ack;  // applied, though nobody heard
                 if (c.queued) {
                     auto const more = r.must(queue.list(1000)).size() - queued_before;
-                    if (said.starts_with("250")) EXPECT_EQ(more, 1U) << marker << said;
-                    else EXPECT_LE(more, lost ? 1U : 0U) << marker << said;
+                    if (said.starts_with("250"))
+                        EXPECT_EQ(more, 1U) << marker << said;
+                    else
+                        EXPECT_LE(more, lost ? 1U : 0U) << marker << said;
                     continue;
                 }
                 auto const first = said.substr(0, said.find("\r\n"));
                 auto const at_bob = copies(r.mail_of(r.bob), marker);
-                if (first.starts_with("250")) EXPECT_EQ(at_bob, 1U) << marker << said;
-                else EXPECT_LE(at_bob, lost ? 1U : 0U) << marker << said;
+                if (first.starts_with("250"))
+                    EXPECT_EQ(at_bob, 1U) << marker << said;
+                else
+                    EXPECT_LE(at_bob, lost ? 1U : 0U) << marker << said;
                 if (c.through != door::lmtp) continue;
                 auto const at_alice = copies(r.mail_of(r.alice), marker);
                 auto const second = said.substr(said.find("\r\n") + 2);
-                if (second.starts_with("250")) EXPECT_EQ(at_alice, 1U) << marker << said;
-                else EXPECT_LE(at_alice, lost ? 1U : 0U) << marker << said;
+                if (second.starts_with("250"))
+                    EXPECT_EQ(at_alice, 1U) << marker << said;
+                else
+                    EXPECT_LE(at_alice, lost ? 1U : 0U) << marker << said;
             }
             EXPECT_TRUE(s.countdown >= 0 || s.struck);
         }

@@ -94,7 +94,8 @@ struct smtp_rig {
         engine = store::make_memory_engine(clock, random, std::move(o.faults));
         people = std::make_unique<auth::directory>(*engine, loop, limits, random, log);
         door = std::make_unique<auth::sign_in>(*people, *engine, loop, std::string(32, 'p'), limits, random, log, metrics);
-        accounts = std::make_unique<store::accounts>(*engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, log, metrics, store::accounts::options{});
+        accounts = std::make_unique<store::accounts>(
+            *engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, log, metrics, store::accounts::options{});
         delivery = std::make_unique<deliver::local_delivery>(*accounts, log, metrics);
         spool = std::make_unique<store::spool>(std::filesystem::temp_directory_path().string(), limits.memory_per_message, memory);
         boxes = std::make_unique<smtp::local_mailboxes>(*delivery, *accounts);
@@ -102,7 +103,8 @@ struct smtp_rig {
         a.hostname = "mx.example.test";
         a.srs_key = "0123456789abcdef0123456789abcdef";
         if (o.accept) o.accept(a);
-        pipeline = std::make_unique<accept::pipeline>(accept::parts{*people, *engine, *spool, *boxes, envelopes, pool, memory, limits, clock, random, log, metrics}, a);
+        pipeline = std::make_unique<accept::pipeline>(
+            accept::parts{*people, *engine, *spool, *boxes, envelopes, pool, memory, limits, clock, random, log, metrics}, a);
         smtp::server_options s;
         s.hostname = "mx.example.test";
         if (o.server) o.server(s);
@@ -152,7 +154,10 @@ struct smtp_rig {
         alice_secret = must(door->add_app_password(alice, "test", auth::all_mail_protocols, false, std::chrono::days{400})).secret;
         bob_secret = must(door->add_app_password(bob, "test", auth::all_mail_protocols, false, std::chrono::days{400})).secret;
     }
-    static std::string plain(std::string const& user, std::string const& secret) { return base::to_base64(std::string{'\0'} + user + std::string{'\0'} + secret); }
+    static std::string plain(std::string const& user, std::string const& secret)
+    {
+        return base::to_base64(std::string{'\0'} + user + std::string{'\0'} + secret);
+    }
 
     /// Everything in a mailbox of an account, prefix and octets, oldest first.
     std::vector<std::string> mail_of(store::account_number n, std::string const& mailbox = "INBOX")
@@ -194,7 +199,9 @@ struct smtp_rig {
 /// A client that says octets and collects what comes.
 class smtp_peer {
 public:
-    smtp_peer(smtp_rig& r, accept::door d, std::string const& from = "192.0.2.7", bool local = false) : rig_(r), stream_(r.connect(r.face(d), from, 1U << 20U, local))
+    smtp_peer(smtp_rig& r, accept::door d, std::string const& from = "192.0.2.7", bool local = false)
+        : rig_(r),
+          stream_(r.connect(r.face(d), from, 1U << 20U, local))
     {
         // The greeting may wait for the early talkers' sake.
         rig_.loop.run_for(std::chrono::milliseconds{1});

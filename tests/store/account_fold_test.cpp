@@ -56,11 +56,12 @@ TEST(account_fold, keeps_what_is_seen_and_writes_only_what_changed)
     expect_sound(w);
     auto const table = [&] { return *rows::decode_page_table(**w.run(w.storage->get(annas, keys::page_table(inbox)))); };
     auto const fold_now = [&] {
-        for (int i = 0; i < 8; ++i) ASSERT_TRUE(w.run(w.open().change_flags(inbox, {{95, 95}}, [&] {
-            auto c = adding("\\Flagged");
-            c.how = i % 2 == 0 ? flag_operation::add : flag_operation::remove;
-            return c;
-        }())));
+        for (int i = 0; i < 8; ++i)
+            ASSERT_TRUE(w.run(w.open().change_flags(inbox, {{95, 95}}, [&] {
+                auto c = adding("\\Flagged");
+                c.how = i % 2 == 0 ? flag_operation::add : flag_operation::remove;
+                return c;
+            }())));
         w.settle();
     };
     fold_now();

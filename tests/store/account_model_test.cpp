@@ -101,7 +101,8 @@ private:
         std::vector<new_message> out;
         for (std::size_t i = 0; i < n; ++i) {
             ++serial_;
-            out.push_back(w_.letter("s" + std::to_string(random_.below(3)), "m" + std::to_string(serial_), "m" + std::to_string(random_.below(serial_)), random_.below(50)));
+            out.push_back(w_.letter("s" + std::to_string(random_.below(3)), "m" + std::to_string(serial_), "m" + std::to_string(random_.below(serial_)),
+                                    random_.below(50)));
             if (random_.below(2) == 0) out.back().flags.emplace_back("\\Seen");
             if (random_.below(4) == 0) out.back().flags.emplace_back("k" + std::to_string(random_.below(70)));
         }
@@ -113,7 +114,8 @@ private:
         if (r) return true;
         ++failures_;
         EXPECT_TRUE(with_faults_) << base::describe(r.error());
-        EXPECT_TRUE(r.error().what == fault::kind::broken || r.error().what == fault::kind::conflict || r.error().what == fault::kind::try_later) << base::describe(r.error());
+        EXPECT_TRUE(r.error().what == fault::kind::broken || r.error().what == fault::kind::conflict || r.error().what == fault::kind::try_later)
+            << base::describe(r.error());
         return false;
     }
     void arrived(model_box& b, store::uid u, std::set<std::string> flags, std::size_t size, std::string key)
@@ -126,7 +128,8 @@ private:
     {
         ASSERT_EQ(done.uids.size(), sent.size());
         EXPECT_EQ(done.uid_validity, b.validity);
-        for (std::size_t i = 0; i < sent.size(); ++i) arrived(b, done.uids[i], {sent[i].flags.begin(), sent[i].flags.end()}, sizes[i], "e" + std::to_string(++keys_));
+        for (std::size_t i = 0; i < sent.size(); ++i)
+            arrived(b, done.uids[i], {sent[i].flags.begin(), sent[i].flags.end()}, sizes[i], "e" + std::to_string(++keys_));
     }
     static std::vector<std::size_t> sizes_of(std::vector<new_message> const& m)
     {
@@ -225,7 +228,8 @@ private:
         auto const* const name = random_.below(2) == 0 ? "a" : "b";
         if (!did(w_.run(w_.open().delete_mailbox(name)))) return;
         boxes_.erase(name);
-        while (!did(w_.run(w_.open().create_mailbox(name)))) {}
+        while (!did(w_.run(w_.open().create_mailbox(name)))) {
+        }
         adopt(name);
     }
     /// Several calls wait at once: they share commits, keep their order and do not spoil each other.

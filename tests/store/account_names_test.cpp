@@ -91,12 +91,27 @@ TEST(catalogue, I7_nfc_and_nfd_twins_are_one_mailbox)
 }
 TEST(catalogue, I7_bidi_and_zero_width_are_refused)
 {
-    for (auto const* name : {"a\xE2\x80\xAE" "b", "a\xE2\x81\xA6" "b", "a\xE2\x80\x8B" "b", "a\xE2\x80\x8D" "b", "a\xEF\xBB\xBF", "a\xC2\xAD" "b", "a\xD8\x9C", "a\xF3\xA0\x81\x81", "a\xE2\x80\xA8", "a\xE1\x85\x9F"})
+    for (auto const* name : {"a\xE2\x80\xAE"
+                             "b",
+                             "a\xE2\x81\xA6"
+                             "b",
+                             "a\xE2\x80\x8B"
+                             "b",
+                             "a\xE2\x80\x8D"
+                             "b",
+                             "a\xEF\xBB\xBF",
+                             "a\xC2\xAD"
+                             "b",
+                             "a\xD8\x9C", "a\xF3\xA0\x81\x81", "a\xE2\x80\xA8", "a\xE1\x85\x9F"})
         EXPECT_EQ(canonical(name), "!cannot") << base::printable(name);
 }
 TEST(catalogue, I7_blanks_at_the_ends_are_refused)
 {
-    for (auto const* name : {"a ", " a", "a /b", "a/ b", "a\xC2\xA0", "\xE3\x80\x80" "a", "\t"}) EXPECT_EQ(canonical(name), "!cannot") << base::printable(name);
+    for (auto const* name : {"a ", " a", "a /b", "a/ b", "a\xC2\xA0",
+                             "\xE3\x80\x80"
+                             "a",
+                             "\t"})
+        EXPECT_EQ(canonical(name), "!cannot") << base::printable(name);
     EXPECT_EQ(canonical("a b"), "a b");
 }
 

@@ -14,11 +14,12 @@ namespace {
 /// A thread that turns a loop until it is told to stop.
 class loop_thread {
 public:
-    explicit loop_thread(base::manual_clock& clock) : loop(clock), thread_([this] {
-        while (!stop_) loop.run_until([this] { return stop_.load(); });
-    })
-    {
-    }
+    explicit loop_thread(base::manual_clock& clock)
+        : loop(clock),
+          thread_([this] {
+              while (!stop_) loop.run_until([this] { return stop_.load(); });
+          })
+    {}
     ~loop_thread()
     {
         stop_ = true;
@@ -102,7 +103,13 @@ TEST(account_threads, sessions_and_owners_on_their_own_threads)
     o.fold_rows = 20;
     o.page_entries = 16;
     o.cache_octets = 50'000;
-    accounts service{*parts.storage, [&](partition_id where) -> base::executor& { return where.number % 2 == 0 ? first->loop : second->loop; }, parts.limits, parts.random, base::null_log(), parts.metrics, o};
+    accounts service{*parts.storage,
+                     [&](partition_id where) -> base::executor& { return where.number % 2 == 0 ? first->loop : second->loop; },
+                     parts.limits,
+                     parts.random,
+                     base::null_log(),
+                     parts.metrics,
+                     o};
     base::manual_executor here{parts.clock};
     for (account_number n = 1; n <= 2; ++n) ASSERT_TRUE(here.run(service.create(n, 0)));
     std::atomic<int> added[2] = {0, 0}, woken{0}, ended{0};

@@ -25,8 +25,17 @@ blob_id an_id(std::uint64_t seed)
 }
 std::vector<std::string> messages()
 {
-    return {"", "x", text_octets(511), text_octets(512), random_octets(512), text_octets(5000), text_octets(blob_piece_octets - 1), text_octets(blob_piece_octets),
-            text_octets(blob_piece_octets + 1), random_octets(blob_piece_octets + 70), text_octets(3 * blob_piece_octets + 12345)};
+    return {"",
+            "x",
+            text_octets(511),
+            text_octets(512),
+            random_octets(512),
+            text_octets(5000),
+            text_octets(blob_piece_octets - 1),
+            text_octets(blob_piece_octets),
+            text_octets(blob_piece_octets + 1),
+            random_octets(blob_piece_octets + 70),
+            text_octets(3 * blob_piece_octets + 12345)};
 }
 }  // namespace
 
@@ -36,7 +45,8 @@ TEST(blob_frames, any_range_comes_back)
         auto const id = an_id(1);
         auto const blob = encode_blob(id, message);
         EXPECT_TRUE(check_blob(id, blob));
-        std::uint64_t const ends[] = {0, 1, 511, message.size() / 2, blob_piece_octets - 1, blob_piece_octets, blob_piece_octets + 1, message.size(), message.size() + 1};
+        std::uint64_t const ends[] = {
+            0, 1, 511, message.size() / 2, blob_piece_octets - 1, blob_piece_octets, blob_piece_octets + 1, message.size(), message.size() + 1};
         for (auto const from : ends) {
             for (auto const length : ends) {
                 auto const got = decode_range(id, blob, from, length);

@@ -202,7 +202,8 @@ TEST_P(engine_test, scans_go_both_ways_within_their_range)
 
 TEST_P(engine_test, partitions_are_listed_by_kind_while_they_have_a_row)
 {
-    for (std::uint64_t const n : {std::uint64_t{3}, std::uint64_t{1}, std::uint64_t{1} << 40U, std::uint64_t{255}, std::uint64_t{256}}) must(change_of(account(n), {put("k1", ""), put("k2", "")}));
+    for (std::uint64_t const n : {std::uint64_t{3}, std::uint64_t{1}, std::uint64_t{1} << 40U, std::uint64_t{255}, std::uint64_t{256}})
+        must(change_of(account(n), {put("k1", ""), put("k2", "")}));
     must(change_of(partition_id{partition_kind::queue, 9}, {put("q", "")}));
     must(change_of(account(2)));
     must(change_of(account(255), {take_out("k1"), take_out("k2")}));
@@ -230,7 +231,9 @@ TEST_P(engine_test, a_change_of_one_mebibyte_is_taken)
 TEST_P(engine_test, blobs_of_every_size_come_back_in_any_range)
 {
     std::vector<std::pair<blob_id, std::string>> stored;
-    for (std::size_t const n : {std::size_t{0}, std::size_t{1}, std::size_t{600}, std::size_t{70'000}, std::size_t{262'144}, std::size_t{262'145}, std::size_t{3'000'000}}) {
+    for (std::size_t const n :
+         {std::size_t{0}, std::size_t{1}, std::size_t{600}, std::size_t{70'000}, std::size_t{262'144}, std::size_t{262'145}, std::size_t{3'000'000}})
+    {
         for (auto const& octets : {text_octets(n, n), random_octets(n, n)}) {
             auto const b = stage(octets);
             EXPECT_EQ(b->size(), n);
@@ -354,7 +357,8 @@ TEST_P(engine_test, the_sweeper_leaves_what_is_held_or_staged)
 TEST_P(engine_test, pages_are_kept_until_dropped)
 {
     std::vector<page> pages;
-    for (int i = 0; i < 3; ++i) pages.push_back({page_id::make(w_.random), random_octets(i == 0 ? std::size_t{1} << 20U : 1000, static_cast<std::uint64_t>(i))});
+    for (int i = 0; i < 3; ++i)
+        pages.push_back({page_id::make(w_.random), random_octets(i == 0 ? std::size_t{1} << 20U : 1000, static_cast<std::uint64_t>(i))});
     ASSERT_TRUE(run(engine_->put_pages(account(1), pages)));
     ASSERT_TRUE(run(engine_->put_pages(account(1), pages)));  // idempotent
     EXPECT_EQ(run(engine_->current_version(account(1))).value(), 0U);

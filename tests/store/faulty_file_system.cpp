@@ -395,7 +395,8 @@ IOStatus faulty_file_system::sync(node& file)
     return IOStatus::OK();
 }
 
-IOStatus faulty_file_system::NewSequentialFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSSequentialFile>* file, IODebugContext*)
+IOStatus faulty_file_system::NewSequentialFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                               IODebugContext*)
 {
     std::lock_guard const lock{mutex_};
     auto found = find(path);
@@ -403,7 +404,8 @@ IOStatus faulty_file_system::NewSequentialFile(std::string const& path, rocksdb:
     *file = std::make_unique<memory_reader>(*this, std::move(found));
     return IOStatus::OK();
 }
-IOStatus faulty_file_system::NewRandomAccessFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomAccessFile>* file, IODebugContext*)
+IOStatus faulty_file_system::NewRandomAccessFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                                 IODebugContext*)
 {
     std::lock_guard const lock{mutex_};
     auto found = find(path);
@@ -429,15 +431,18 @@ IOStatus faulty_file_system::open_writable(std::string const& path, bool keep, s
     *file = std::make_unique<memory_writer>(*this, std::move(found));
     return IOStatus::OK();
 }
-IOStatus faulty_file_system::NewWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext*)
+IOStatus faulty_file_system::NewWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                             IODebugContext*)
 {
     return open_writable(path, false, file);
 }
-IOStatus faulty_file_system::ReopenWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext*)
+IOStatus faulty_file_system::ReopenWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                                IODebugContext*)
 {
     return open_writable(path, true, file);
 }
-IOStatus faulty_file_system::NewRandomRWFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomRWFile>* file, IODebugContext*)
+IOStatus faulty_file_system::NewRandomRWFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomRWFile>* file,
+                                             IODebugContext*)
 {
     std::lock_guard const lock{mutex_};
     auto found = find(path);

@@ -47,13 +47,19 @@ public:
     void unlock_all();  ///< as the end of a process does
 
     // ---- rocksdb::FileSystem
-    rocksdb::IOStatus NewSequentialFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSSequentialFile>* file, rocksdb::IODebugContext*) override;
-    rocksdb::IOStatus NewRandomAccessFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomAccessFile>* file, rocksdb::IODebugContext*) override;
-    rocksdb::IOStatus NewWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file, rocksdb::IODebugContext*) override;
-    rocksdb::IOStatus ReopenWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file, rocksdb::IODebugContext*) override;
-    rocksdb::IOStatus NewRandomRWFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomRWFile>* file, rocksdb::IODebugContext*) override;
+    rocksdb::IOStatus NewSequentialFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                        rocksdb::IODebugContext*) override;
+    rocksdb::IOStatus NewRandomAccessFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                          rocksdb::IODebugContext*) override;
+    rocksdb::IOStatus NewWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                      rocksdb::IODebugContext*) override;
+    rocksdb::IOStatus ReopenWritableFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                         rocksdb::IODebugContext*) override;
+    rocksdb::IOStatus NewRandomRWFile(std::string const& path, rocksdb::FileOptions const&, std::unique_ptr<rocksdb::FSRandomRWFile>* file,
+                                      rocksdb::IODebugContext*) override;
     rocksdb::IOStatus Truncate(std::string const& path, std::size_t size, rocksdb::IOOptions const&, rocksdb::IODebugContext*) override;
-    rocksdb::IOStatus NewDirectory(std::string const& path, rocksdb::IOOptions const&, std::unique_ptr<rocksdb::FSDirectory>* directory, rocksdb::IODebugContext*) override;
+    rocksdb::IOStatus NewDirectory(std::string const& path, rocksdb::IOOptions const&, std::unique_ptr<rocksdb::FSDirectory>* directory,
+                                   rocksdb::IODebugContext*) override;
     rocksdb::IOStatus FileExists(std::string const& path, rocksdb::IOOptions const&, rocksdb::IODebugContext*) override;
     rocksdb::IOStatus GetChildren(std::string const& path, rocksdb::IOOptions const&, std::vector<std::string>* names, rocksdb::IODebugContext*) override;
     rocksdb::IOStatus DeleteFile(std::string const& path, rocksdb::IOOptions const&, rocksdb::IODebugContext*) override;

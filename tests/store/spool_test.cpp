@@ -42,14 +42,23 @@ TEST(spool, normalises_line_ends_wherever_the_input_is_cut)
     struct {
         std::string_view in, want;
     } const cases[] = {
-        {"a\r\nb\r\n", "a\r\nb\r\n"}, {"a\nb\n", "a\r\nb\r\n"},     {"a\rb\r", "a\r\nb\r\n"},   {"a\r\r\nb", "a\r\n\r\nb"}, {"\n\r\n\r", "\r\n\r\n\r\n"},
-        {"", ""},                     {"no end", "no end"},         {"\r\r\r", "\r\n\r\n\r\n"}, {"a\n\nb", "a\r\n\r\nb"},   {"\n.\n", "\r\n.\r\n"},
+        {"a\r\nb\r\n", "a\r\nb\r\n"},
+        {"a\nb\n", "a\r\nb\r\n"},
+        {"a\rb\r", "a\r\nb\r\n"},
+        {"a\r\r\nb", "a\r\n\r\nb"},
+        {"\n\r\n\r", "\r\n\r\n\r\n"},
+        {"", ""},
+        {"no end", "no end"},
+        {"\r\r\r", "\r\n\r\n\r\n"},
+        {"a\n\nb", "a\r\n\r\nb"},
+        {"\n.\n", "\r\n.\r\n"},
         {"x\r\n.\r\ny\n", "x\r\n.\r\ny\r\n"},
     };
     for (std::size_t memory : {std::size_t{1024}, std::size_t{0}}) {  // 0: all of it goes to the file
         spool s{dir.path(), memory, budget};
         for (auto const& c : cases)
-            for (std::size_t cut = 0; cut <= c.in.size(); ++cut) EXPECT_EQ(store_in_two(s, line_ends::normalized, c.in, cut), c.want) << c.in << " cut at " << cut;
+            for (std::size_t cut = 0; cut <= c.in.size(); ++cut)
+                EXPECT_EQ(store_in_two(s, line_ends::normalized, c.in, cut), c.want) << c.in << " cut at " << cut;
         EXPECT_EQ(store_in_two(s, line_ends::as_they_are, "a\nb\rc\r\n", 3), "a\nb\rc\r\n");
     }
 }

@@ -41,9 +41,11 @@ std::map<std::string, std::string> read_archive(std::string const& path)
         if (tar.size() - at - block < size) throw std::runtime_error("cut short: " + path);
         auto const body = tar.substr(at + block, size);
         auto name = text_field(header.substr(0, 100));
-        if (auto const prefix = text_field(header.substr(345, 155)); header.substr(257, 6) == std::string_view{"ustar\0", 6} && !prefix.empty()) name = prefix + '/' + name;
+        if (auto const prefix = text_field(header.substr(345, 155)); header.substr(257, 6) == std::string_view{"ustar\0", 6} && !prefix.empty())
+            name = prefix + '/' + name;
         char const type = header[156];
-        if (type == 'L') long_name = text_field(body);  // GNU: the name of the next entry
+        if (type == 'L')
+            long_name = text_field(body);  // GNU: the name of the next entry
         else {
             if (!long_name.empty()) name = std::exchange(long_name, {});
             if (type == '0' || type == '\0') out[name.starts_with("./") ? name.substr(2) : name] = body;

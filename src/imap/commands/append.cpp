@@ -72,7 +72,8 @@ task<result<void>> receive(appending& a, wire::literal_head head)
 task<result<std::shared_ptr<mime::summary const>>> summarize(session& s, mime::octets message)
 {
     auto const* const limits = &s.limits();
-    if (message.size() <= small_enough_to_parse_here || s.srv().heavy == nullptr) co_return std::make_shared<mime::summary const>(mime::summarize(message, *limits));
+    if (message.size() <= small_enough_to_parse_here || s.srv().heavy == nullptr)
+        co_return std::make_shared<mime::summary const>(mime::summarize(message, *limits));
     auto summary = co_await s.srv().heavy->run([message, limits] { return mime::summarize(message, *limits); });
     if (!summary) co_return fail(summary);
     co_return std::make_shared<mime::summary const>(std::move(*summary));
@@ -183,7 +184,8 @@ task<result<store::mailbox_info>> admit(session& s, std::string name, std::uint6
     if (!to) co_return fail(to);
     if (!store::has(to->my_rights, store::right::insert)) co_return fail(fault::kind::refused, "[NOPERM] you have no right to do that");
     auto const quota = co_await s.account().get_quota();
-    if (quota && quota->limit_octets != 0 && quota->used_octets + octets > quota->limit_octets) co_return fail(fault::kind::over_limit, "[OVERQUOTA] the mailbox is full");
+    if (quota && quota->limit_octets != 0 && quota->used_octets + octets > quota->limit_octets)
+        co_return fail(fault::kind::over_limit, "[OVERQUOTA] the mailbox is full");
     co_return to;
 }
 

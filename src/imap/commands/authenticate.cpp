@@ -20,8 +20,10 @@ result<authenticate_args> parse_authenticate(wire::scanner& in)
     auto const name = in.atom();
     if (!name) return fail(name);
     a.mechanism = base::to_upper_ascii(*name);
-    if (in.take(' ')) a.initial = std::string{in.rest()};
-    else if (auto end = in.end(); !end) return fail(end);
+    if (in.take(' '))
+        a.initial = std::string{in.rest()};
+    else if (auto end = in.end(); !end)
+        return fail(end);
     return a;
 }
 

@@ -25,8 +25,8 @@ result<store::special_use> parse_use(wire::scanner& in)
         if (auto slash = in.expect('\\'); !slash) return fail(slash);
         auto const name = in.atom();
         if (!name) return fail(name);
-        for (auto const u : {store::special_use::all, store::special_use::archive, store::special_use::drafts, store::special_use::flagged, store::special_use::junk,
-                             store::special_use::sent, store::special_use::trash})
+        for (auto const u : {store::special_use::all, store::special_use::archive, store::special_use::drafts, store::special_use::flagged,
+                             store::special_use::junk, store::special_use::sent, store::special_use::trash})
             if (base::equal_ignoring_case(store::special_use_name(u).substr(1), *name)) use = u;
         // \All and \Flagged would be views over other mailboxes; we have none.
         if (use == store::special_use::none || use == store::special_use::all || use == store::special_use::flagged)

@@ -18,6 +18,8 @@ task<result<reply>> enable(invocation& c)
         rev2 = rev2 || base::equal_ignoring_case(*name, "IMAP4rev2");
         utf8 = utf8 || base::equal_ignoring_case(*name, "UTF8=ACCEPT");
     } while (!c.in.at_end());
+    // RFC 9051 §6.3.1: before any mailbox is selected; what was said of an open one would change its meaning
+    if (c.s.selected() != nullptr) co_return fail(fault::kind::syntax, "ENABLE comes before SELECT");
     // Unknown ones are ignored (RFC 5161 §3.1).
     c.s.enable(rev2, utf8);
     c.s.untagged(std::string{"ENABLED"} + (rev2 ? " IMAP4rev2" : "") + (utf8 ? " UTF8=ACCEPT" : ""));

@@ -97,7 +97,8 @@ task<result<void>> stream_section(session& s, std::string& line, std::string fir
     for (std::uint64_t done = first.size(); done < range.length;) {
         auto const octets = co_await s.account().read(email, range.offset + done, std::min(piece, range.length - done));
         if (!octets || octets->empty()) {
-            s.srv().log.error("imap_fetch_cut", {{"session", s.id()}, {"fault", octets ? fault{fault::kind::broken, "", "the message ends early"} : octets.error()}});
+            s.srv().log.error("imap_fetch_cut",
+                              {{"session", s.id()}, {"fault", octets ? fault{fault::kind::broken, "", "the message ends early"} : octets.error()}});
             s.abort();
             co_return fail(fault::kind::closed, "connection closed");
         }

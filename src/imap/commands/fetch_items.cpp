@@ -113,7 +113,7 @@ result<void> parse_item(wire::scanner& in, fetch_items& items)
     if (in.take_text("BODY[")) return parse_section(in, items, false);
     struct {
         std::string_view name;
-        bool fetch_items::*on;
+        bool fetch_items::* on;
     } constexpr plain[] = {
         {"FLAGS", &fetch_items::flags},       {"UID", &fetch_items::uid},   {"INTERNALDATE", &fetch_items::internal_date},  {"RFC822.SIZE", &fetch_items::size},
         {"ENVELOPE", &fetch_items::envelope}, {"BODY", &fetch_items::body}, {"BODYSTRUCTURE", &fetch_items::bodystructure},

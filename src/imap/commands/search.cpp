@@ -29,8 +29,9 @@ result<void> parse_return(wire::scanner& in, search_args& a)
     while (!in.take(')')) {
         struct {
             std::string_view name;
-            bool search_args::*on;
-        } constexpr options[] = {{"MIN", &search_args::min}, {"MAX", &search_args::max}, {"ALL", &search_args::all}, {"COUNT", &search_args::count}, {"SAVE", &search_args::save}};
+            bool search_args::* on;
+        } constexpr options[] = {
+            {"MIN", &search_args::min}, {"MAX", &search_args::max}, {"ALL", &search_args::all}, {"COUNT", &search_args::count}, {"SAVE", &search_args::save}};
         bool known = false;
         for (auto const& o : options) {
             if (known || !in.take_word(o.name)) continue;

@@ -33,7 +33,10 @@ bool field_matches(search_key const& k, std::string_view name, std::string_view 
 }  // namespace
 
 search_match::search_match(search_program const& p, selected_mailbox const& m, store::mailbox_view const& latest, std::int64_t now)
-    : program_(p), mailbox_(m), now_(now), keyword_indexes_(p.keys().size())
+    : program_(p),
+      mailbox_(m),
+      now_(now),
+      keyword_indexes_(p.keys().size())
 {
     for (std::size_t i = 0; i < p.keys().size(); ++i)
         for (unsigned n = 0; p.keys()[i].what == kind::keyword && n < latest.keywords().size(); ++n)

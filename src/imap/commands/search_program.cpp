@@ -35,7 +35,8 @@ constexpr struct {
 constexpr struct {
     std::string_view name;
     kind what;
-} date_keys[] = {{"BEFORE", kind::before}, {"ON", kind::on}, {"SINCE", kind::since}, {"SENTBEFORE", kind::sent_before}, {"SENTON", kind::sent_on}, {"SENTSINCE", kind::sent_since}};
+} date_keys[] = {{"BEFORE", kind::before},          {"ON", kind::on},          {"SINCE", kind::since},
+                 {"SENTBEFORE", kind::sent_before}, {"SENTON", kind::sent_on}, {"SENTSINCE", kind::sent_since}};
 constexpr struct {
     std::string_view name;
     kind what;

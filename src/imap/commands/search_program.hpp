@@ -13,9 +13,26 @@ namespace mansio::imap::commands {
 
 struct search_key {
     enum class kind : std::uint8_t {
-        all, set, uid_set, flag, keyword, recent, new_, larger, smaller, before, on, since, older, younger,  // answered from the index
-        sent_before, sent_on, sent_since, header,                                                            // from the summary, `header` mostly
-        body, text,                                                                                          // from the message
+        all,
+        set,
+        uid_set,
+        flag,
+        keyword,
+        recent,
+        new_,
+        larger,
+        smaller,
+        before,
+        on,
+        since,
+        older,
+        younger,  // answered from the index
+        sent_before,
+        sent_on,
+        sent_since,
+        header,                                                            // from the summary, `header` mostly
+        body,
+        text,                                                                                          // from the message
     };
     kind what = kind::all;
     bool wanted = true;                ///< false: UNSEEN, UNKEYWORD, OLD

@@ -15,7 +15,8 @@ enum : status_items { messages = 1, recent = 2, uid_next = 4, uid_validity = 8, 
 constexpr struct {
     std::string_view name;
     status_items bit;
-} known[] = {{"MESSAGES", messages}, {"RECENT", recent}, {"UIDNEXT", uid_next}, {"UIDVALIDITY", uid_validity}, {"UNSEEN", unseen}, {"DELETED", deleted}, {"SIZE", size}};
+} known[] = {{"MESSAGES", messages}, {"RECENT", recent},   {"UIDNEXT", uid_next}, {"UIDVALIDITY", uid_validity},
+             {"UNSEEN", unseen},     {"DELETED", deleted}, {"SIZE", size}};
 
 /// Messages nobody has been told of yet (RFC 3501 §6.3.10).
 task<result<std::uint32_t>> count_recent(session& s, store::mailbox_id m)

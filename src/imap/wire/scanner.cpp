@@ -190,7 +190,8 @@ result<std::uint64_t> scanner::number64()
 {
     auto const digits = take_while(is_digit);
     auto const value = to_number(digits);
-    if (digits.empty() || !value || *value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return bad("a number is missing or too large");
+    if (digits.empty() || !value || *value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+        return bad("a number is missing or too large");
     return *value;
 }
 

@@ -11,8 +11,10 @@ task<reply> quit(session& s, std::string_view)
     }
     auto const marked = s.drop().size() - s.drop().left();
     auto const done = co_await s.drop().update();  // returns when the removal is durable
-    if (!done) s.srv().log.error("pop3_update", {{"session", s.id()}, {"fault", done.error()}});
-    else s.counts().deleted.add(marked);
+    if (!done)
+        s.srv().log.error("pop3_update", {{"session", s.id()}, {"fault", done.error()}});
+    else
+        s.counts().deleted.add(marked);
     // The lock goes before the answer: a program that signs in again at once must not meet its own shadow.
     s.release_drop();
     s.end();

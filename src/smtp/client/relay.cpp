@@ -74,7 +74,10 @@ struct relay::impl {
     base::counter& connections;
     base::counter& refused_targets;
 
-    [[nodiscard]] bool is_own(net::ip_address const& a) const { return std::find(options.own_addresses.begin(), options.own_addresses.end(), a) != options.own_addresses.end(); }
+    [[nodiscard]] bool is_own(net::ip_address const& a) const
+    {
+        return std::find(options.own_addresses.begin(), options.own_addresses.end(), a) != options.own_addresses.end();
+    }
 
     /// Adds a host's addresses. False: the DNS failed for it.
     task<bool> add_host(std::string name, std::uint16_t port, route& r, bool& denied, bool& own)
@@ -113,11 +116,14 @@ struct relay::impl {
     task<std::expected<std::vector<net::mx_record>, outcome>> exchangers(std::string domain)
     {
         auto found = co_await dns.mx(domain);
-        if (found.status == net::dns_status::failed) co_return std::unexpected(ours(outcome::kind::later, "4.4.3", fmt::format("the DNS does not answer for {} now: {}", domain, found.why)));
-        if (found.status == net::dns_status::no_such_name) co_return std::unexpected(ours(outcome::kind::never, "5.1.2", fmt::format("there is no domain {}", domain)));
+        if (found.status == net::dns_status::failed)
+            co_return std::unexpected(ours(outcome::kind::later, "4.4.3", fmt::format("the DNS does not answer for {} now: {}", domain, found.why)));
+        if (found.status == net::dns_status::no_such_name)
+            co_return std::unexpected(ours(outcome::kind::never, "5.1.2", fmt::format("there is no domain {}", domain)));
         if (found.status == net::dns_status::no_data || found.records.empty()) co_return std::vector{net::mx_record{0, domain}};  // the implicit MX
         // RFC 7505 §3: a single "." says that the domain takes no mail.
-        if (found.records.size() == 1 && found.records.front().host.empty()) co_return std::unexpected(ours(outcome::kind::never, "5.1.10", fmt::format("{} takes no mail (null MX)", domain)));
+        if (found.records.size() == 1 && found.records.front().host.empty())
+            co_return std::unexpected(ours(outcome::kind::never, "5.1.10", fmt::format("{} takes no mail (null MX)", domain)));
         auto list = std::move(found.records);
         std::erase_if(list, [](net::mx_record const& m) { return m.host.empty(); });
         for (std::size_t i = list.size(); i > 1; --i) std::swap(list[i - 1], list[random.below(i)]);
@@ -127,7 +133,9 @@ struct relay::impl {
         if (self != list.end()) {
             auto const ours_at = self->preference;
             std::erase_if(list, [&](auto const& m) { return m.preference >= ours_at; });
-            if (list.empty()) co_return std::unexpected(ours(outcome::kind::never, "5.4.6", fmt::format("mail for {} comes back to this server, which does not receive for it", domain)));
+            if (list.empty())
+                co_return std::unexpected(
+                    ours(outcome::kind::never, "5.4.6", fmt::format("mail for {} comes back to this server, which does not receive for it", domain)));
         }
         co_return list;
     }
@@ -184,7 +192,8 @@ struct relay::impl {
             session_options so{options.hostname, t.name, round == 0 ? &tls : nullptr, &limits};
             last = co_await run_session(std::move(*dialled), std::move(so), mail, clock);
             if (!last.tls_failed) co_return last;
-            log.warning("relay_tls_failed", {{"host", t.name}, {"address", t.at.text()}, {"why", last.outcomes.empty() ? std::string{} : last.outcomes.front().reply}});
+            log.warning("relay_tls_failed",
+                        {{"host", t.name}, {"address", t.at.text()}, {"why", last.outcomes.empty() ? std::string{} : last.outcomes.front().reply}});
         }
         co_return last;
     }
@@ -205,11 +214,12 @@ struct relay::impl {
     }
 };
 
-relay::relay(net::resolver& dns, net::egress_gate const& gate, dialer& dial, net::tls_client_context& tls, base::limits const& l, base::random& r, base::log& log, base::metrics& m, relay_options o)
-    : impl_(std::make_unique<impl>(impl{dns, gate, dial, tls, l, r, log, std::move(o), m.get_counter("mansio_relay_connections_total", "outgoing SMTP connections"),
-          m.get_counter("mansio_relay_targets_refused_total", "mail server addresses that are not public")}))
-{
-}
+relay::relay(net::resolver& dns, net::egress_gate const& gate, dialer& dial, net::tls_client_context& tls, base::limits const& l, base::random& r,
+             base::log& log, base::metrics& m, relay_options o)
+    : impl_(std::make_unique<impl>(impl{dns, gate, dial, tls, l, r, log, std::move(o),
+                                        m.get_counter("mansio_relay_connections_total", "outgoing SMTP connections"),
+                                        m.get_counter("mansio_relay_targets_refused_total", "mail server addresses that are not public")}))
+{}
 relay::~relay() = default;
 
 task<route> relay::find_route(std::string domain)

@@ -48,7 +48,8 @@ struct relay_options {
 /// Threads: any shard; everything it is handed outlives it.
 class relay final : public queue::transport {
 public:
-    relay(net::resolver& dns, net::egress_gate const& gate, dialer& dial, net::tls_client_context& tls, base::limits const& l, base::random& r, base::log& log, base::metrics& m, relay_options o);
+    relay(net::resolver& dns, net::egress_gate const& gate, dialer& dial, net::tls_client_context& tls, base::limits const& l, base::random& r, base::log& log,
+          base::metrics& m, relay_options o);
     ~relay() override;
     task<std::vector<queue::outcome>> deliver(queue::envelope const& e, std::vector<std::size_t> which, queue::message_source& message) override;
     /// Exposed for tests and `mansio doctor`.

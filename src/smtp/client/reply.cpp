@@ -35,7 +35,8 @@ result<std::optional<server_reply>> reply_parser::feed(std::string_view line)
     left_ -= line.size() + 2;
     // Reply-line = code [ SP textstring ] / code "-" [ textstring ]; a code alone is taken though RFC 5321 §4.2 wants the space.
     bool const coded = line.size() >= 3 && digit(line[0]) && digit(line[1]) && digit(line[2]) && line[0] >= '2' && line[0] <= '5';
-    if (!coded || (line.size() > 3 && line[3] != ' ' && line[3] != '-')) return fail(fault::kind::syntax, "the other server does not speak SMTP", base::printable(line, 120));
+    if (!coded || (line.size() > 3 && line[3] != ' ' && line[3] != '-'))
+        return fail(fault::kind::syntax, "the other server does not speak SMTP", base::printable(line, 120));
     unsigned const code = static_cast<unsigned>((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
     if (!reply_.lines.empty() && code != reply_.code) return fail(fault::kind::syntax, "the other server's reply changes its code", base::printable(line, 120));
     reply_.code = code;

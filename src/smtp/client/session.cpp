@@ -21,7 +21,12 @@ template <class T> using step = std::expected<T, trouble>;
 
 class conversation {
 public:
-    conversation(std::unique_ptr<net::stream> s, session_options o, transaction t, base::clock& clock) : io_(std::move(s)), options_(std::move(o)), mail_(std::move(t)), clock_(clock) {}
+    conversation(std::unique_ptr<net::stream> s, session_options o, transaction t, base::clock& clock)
+        : io_(std::move(s)),
+          options_(std::move(o)),
+          mail_(std::move(t)),
+          clock_(clock)
+    {}
 
     task<session_result> run()
     {
@@ -178,7 +183,8 @@ private:
     {
         if (mail_.smtputf8 && !offers_.smtputf8) co_return impossible("5.6.7", options_.server_name + " does not take internationalised addresses (SMTPUTF8)");
         if (offers_.size && *offers_.size < mail_.message->size())
-            co_return impossible("5.3.4", fmt::format("the message has {} octets, {} takes at most {}", mail_.message->size(), options_.server_name, *offers_.size));
+            co_return impossible("5.3.4",
+                                 fmt::format("the message has {} octets, {} takes at most {}", mail_.message->size(), options_.server_name, *offers_.size));
         auto giving = offers_.pipelining ? envelope_pipelined() : envelope_step_by_step();
         auto envelope = co_await std::move(giving);
         if (!envelope) co_return std::unexpected(envelope.error());

@@ -40,7 +40,8 @@ task<reply> bdat(session& s, std::string_view args)
     auto const [size, last] = *parsed;
     auto const sofar = s.mail.incoming ? s.mail.incoming->received() : 0;
     // More than anyone would read to be polite (2^64-1 is the classic).
-    if (size > 2 * s.limits().message_size || sofar + size > 2 * s.limits().message_size) co_return reply{552, "5.3.4", "the message is too large"}.and_hang_up();
+    if (size > 2 * s.limits().message_size || sofar + size > 2 * s.limits().message_size)
+        co_return reply{552, "5.3.4", "the message is too large"}.and_hang_up();
     bool const keep = s.greeted && s.mail.begun && !s.mail.recipients.empty();
     if (keep && !s.chunks) {
         s.house.with.acceptance.open(s.mail);

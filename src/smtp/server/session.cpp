@@ -101,7 +101,8 @@ task<result<net::buffered_stream::line>> next_line(session& s)
             s.io.put_back(peeked->size());
         }
     }
-    auto const longest = s.how.through == accept::door::submission ? std::max(s.limits().smtp_auth_line, s.limits().smtp_command_line) : s.limits().smtp_command_line;
+    auto const longest =
+        s.how.through == accept::door::submission ? std::max(s.limits().smtp_auth_line, s.limits().smtp_command_line) : s.limits().smtp_command_line;
     co_return co_await s.io.read_line(longest, deadline);
 }
 
@@ -110,9 +111,7 @@ task<reply> answer_next(session& s)
     auto const line = co_await next_line(s);
     if (line) co_return co_await dispatch(s, *line);
     switch (line.error().what) {
-    case fault::kind::over_limit:
-        s.house.lines_too_long.add();
-        co_return reply{500, "5.5.2", "line too long"};
+    case fault::kind::over_limit: s.house.lines_too_long.add(); co_return reply{500, "5.5.2", "line too long"};
     case fault::kind::try_later: co_return reply{421, "4.3.2", "the server is going down, come back soon"}.and_hang_up();
     case fault::kind::refused: co_return foreign(s);
     default: co_return read_failed(s, line.error());
@@ -158,14 +157,17 @@ task<bool> welcome(session& s)
 }  // namespace
 
 hall::hall(services s, server_options o)
-    : with(s), set(std::move(o)), timeouts(s.metrics.get_counter("mansio_smtp_timeouts_total", "SMTP and LMTP conversations that were given up for silence")),
+    : with(s),
+      set(std::move(o)),
+      timeouts(s.metrics.get_counter("mansio_smtp_timeouts_total", "SMTP and LMTP conversations that were given up for silence")),
       strikes(s.metrics.get_counter("mansio_smtp_strikes_total", "SMTP and LMTP conversations ended for too many refused commands")),
       lines_too_long(s.metrics.get_counter("mansio_smtp_line_too_long_total", "SMTP and LMTP lines over the limit")),
       transactions_max(s.metrics.get_counter("mansio_smtp_transactions_max_total", "SMTP and LMTP connections told to come back for more messages")),
       connections(s.metrics.get_gauge("mansio_smtp_connections", "SMTP and LMTP connections open"))
 {
     for (std::size_t i = 0; i < commands.size(); ++i)
-        commands[i] = &s.metrics.get_counter("mansio_smtp_commands_total", "SMTP and LMTP commands", "verb=\"" + std::string{wire::name_of(static_cast<verb>(i))} + "\"");
+        commands[i] =
+            &s.metrics.get_counter("mansio_smtp_commands_total", "SMTP and LMTP commands", "verb=\"" + std::string{wire::name_of(static_cast<verb>(i))} + "\"");
 }
 
 session::session(hall& h, base::executor& e, net::accepted from, face f) : house(h), here(e), how(f), held(std::move(from.held)), io(std::move(from.connection))
@@ -230,8 +232,10 @@ task<reply> finish_message(session& s)
 {
     auto const done = co_await s.house.with.acceptance.finish(s.mail);
     std::vector<reply> said;
-    if (done) said = std::move(s.mail.outcomes);
-    else said.assign(s.lmtp() ? s.mail.recipients.size() : 1, done.say);
+    if (done)
+        said = std::move(s.mail.outcomes);
+    else
+        said.assign(s.lmtp() ? s.mail.recipients.size() : 1, done.say);
     if (std::ranges::any_of(said, &reply::positive)) {
         ++s.transactions;
         s.struck = 0;

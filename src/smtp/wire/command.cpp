@@ -14,15 +14,16 @@ struct verb_name {
     verb what;
 };
 constexpr std::array verb_names{
-    verb_name{"AUTH", verb::auth}, verb_name{"BDAT", verb::bdat}, verb_name{"CONNECT", verb::foreign}, verb_name{"DATA", verb::data}, verb_name{"DELETE", verb::foreign},
-    verb_name{"EHLO", verb::ehlo}, verb_name{"EXPN", verb::expn}, verb_name{"GET", verb::foreign}, verb_name{"HEAD", verb::foreign}, verb_name{"HELO", verb::helo},
-    verb_name{"HELP", verb::help}, verb_name{"LHLO", verb::lhlo}, verb_name{"MAIL", verb::mail}, verb_name{"NOOP", verb::noop}, verb_name{"OPTIONS", verb::foreign},
-    verb_name{"POST", verb::foreign}, verb_name{"PRI", verb::foreign}, verb_name{"PUT", verb::foreign}, verb_name{"QUIT", verb::quit}, verb_name{"RCPT", verb::rcpt},
-    verb_name{"RSET", verb::rset}, verb_name{"STARTTLS", verb::starttls}, verb_name{"VRFY", verb::vrfy},
+    verb_name{"AUTH", verb::auth},      verb_name{"BDAT", verb::bdat},         verb_name{"CONNECT", verb::foreign}, verb_name{"DATA", verb::data},
+    verb_name{"DELETE", verb::foreign}, verb_name{"EHLO", verb::ehlo},         verb_name{"EXPN", verb::expn},       verb_name{"GET", verb::foreign},
+    verb_name{"HEAD", verb::foreign},   verb_name{"HELO", verb::helo},         verb_name{"HELP", verb::help},       verb_name{"LHLO", verb::lhlo},
+    verb_name{"MAIL", verb::mail},      verb_name{"NOOP", verb::noop},         verb_name{"OPTIONS", verb::foreign}, verb_name{"POST", verb::foreign},
+    verb_name{"PRI", verb::foreign},    verb_name{"PUT", verb::foreign},       verb_name{"QUIT", verb::quit},       verb_name{"RCPT", verb::rcpt},
+    verb_name{"RSET", verb::rset},      verb_name{"STARTTLS", verb::starttls}, verb_name{"VRFY", verb::vrfy},
 };
 static_assert(std::ranges::is_sorted(verb_names, {}, &verb_name::name), "parse_command() is a binary search");
 
-constexpr std::array<std::string_view, verb_count> metric_names{"HELO", "EHLO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP",
+constexpr std::array<std::string_view, verb_count> metric_names{"HELO", "EHLO", "LHLO", "MAIL", "RCPT",     "DATA", "BDAT",    "RSET",   "NOOP",
                                                                 "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "AUTH", "foreign", "unknown"};
 
 bool is_alpha(char c) noexcept { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
@@ -61,10 +62,14 @@ std::optional<split_path> split(std::string_view args, std::string_view keyword)
     std::size_t at = 1;
     for (; at < args.size(); ++at) {
         char const c = args[at];
-        if (quoted && c == '\\') ++at;
-        else if (c == '"') quoted = !quoted;
-        else if (!quoted && c == '>') break;
-        else if (!quoted && (c == '<' || c == ' ')) return std::nullopt;
+        if (quoted && c == '\\')
+            ++at;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && c == '>')
+            break;
+        else if (!quoted && (c == '<' || c == ' '))
+            return std::nullopt;
     }
     if (at >= args.size()) return std::nullopt;
     split_path out{args.substr(1, at - 1), args.substr(at + 1)};
@@ -133,7 +138,8 @@ parsed<void> apply(mail_args& into, parameter const& p, unsigned& seen)
         into.smtputf8 = true;
     } else if (p.keyword == "AUTH") {
         if (!once(8) || !p.has_value || !is_xtext(p.value)) return bad(501, "5.5.4", "AUTH is malformed");
-    } else return bad(555, "5.5.4", "parameter not supported");  // RFC 5321 §4.1.1.11
+    } else
+        return bad(555, "5.5.4", "parameter not supported");  // RFC 5321 §4.1.1.11
     return {};
 }
 
@@ -144,7 +150,8 @@ std::optional<mime::mailbox_address> long_srs(std::string_view path)
     if (at == std::string_view::npos || at <= 64 || path.size() > 512) return std::nullopt;
     if (!base::starts_with_ignoring_case(path, "SRS0=") && !base::starts_with_ignoring_case(path, "SRS1=")) return std::nullopt;
     auto const local = path.substr(0, at);
-    if (!std::ranges::all_of(local, [](char c) { return is_alpha(c) || is_digit(c) || std::string_view{"!#$%&'*+-/=?^_`{|}~."}.find(c) != std::string_view::npos; }))
+    if (!std::ranges::all_of(local,
+                             [](char c) { return is_alpha(c) || is_digit(c) || std::string_view{"!#$%&'*+-/=?^_`{|}~."}.find(c) != std::string_view::npos; }))
         return std::nullopt;
     auto const domain = mime::parse_mailbox("x@" + std::string{path.substr(at + 1)}, false);
     if (!domain) return std::nullopt;
@@ -168,8 +175,10 @@ command parse_command(std::string_view line) noexcept
     std::ranges::transform(name, upper.begin(), [](char ch) { return ch >= 'a' && ch <= 'z' ? static_cast<char>(ch - 32) : ch; });
     std::string_view const key{upper.data(), name.size()};
     auto const found = std::ranges::lower_bound(verb_names, key, {}, &verb_name::name);
-    if (found != verb_names.end() && found->name == key) c.what = found->what;
-    else if (key.starts_with("SSH-")) c.what = verb::foreign;
+    if (found != verb_names.end() && found->name == key)
+        c.what = found->what;
+    else if (key.starts_with("SSH-"))
+        c.what = verb::foreign;
     return c;
 }
 
@@ -188,7 +197,8 @@ parsed<std::string> parse_greeting(std::string_view args)
 {
     auto const word = args.substr(0, args.find(' '));
     if (word.empty()) return bad(501, "5.5.4", "say your name: EHLO and a domain");
-    if (has_control(word) || std::ranges::any_of(word, [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) return bad(501, "5.5.4", "the name has octets that are not allowed");
+    if (has_control(word) || std::ranges::any_of(word, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+        return bad(501, "5.5.4", "the name has octets that are not allowed");
     return std::string{word.substr(0, 255)};
 }
 
@@ -241,7 +251,8 @@ parsed<auth_args> parse_auth(std::string_view args)
     auto const mechanism = args.substr(0, args.find(' '));
     auto const rest = base::trim_blanks(args.substr(mechanism.size()));
     // sasl-mech = 1*20 of upper case letters, digits, hyphen, underscore (RFC 4422 §3.1)
-    if (mechanism.empty() || mechanism.size() > 20 || !std::ranges::all_of(mechanism, [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_'; }))
+    if (mechanism.empty() || mechanism.size() > 20 ||
+        !std::ranges::all_of(mechanism, [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_'; }))
         return bad(501, "5.5.4", "syntax: AUTH mechanism");
     if (rest.find(' ') != std::string_view::npos) return bad(501, "5.5.4", "syntax: AUTH mechanism and one initial response");
     auth_args out;

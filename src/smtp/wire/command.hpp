@@ -16,7 +16,21 @@ using accept::reply;
 template <class T> using parsed = std::expected<T, reply>;
 
 enum class verb : std::uint8_t {
-    helo, ehlo, lhlo, mail, rcpt, data, bdat, rset, noop, quit, vrfy, expn, help, starttls, auth,
+    helo,
+    ehlo,
+    lhlo,
+    mail,
+    rcpt,
+    data,
+    bdat,
+    rset,
+    noop,
+    quit,
+    vrfy,
+    expn,
+    help,
+    starttls,
+    auth,
     foreign,  ///< another protocol speaks: HTTP, SSH, TLS (trust.md W7)
     unknown,
 };

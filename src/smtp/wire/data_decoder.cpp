@@ -81,19 +81,22 @@ std::size_t data_decoder::feed(std::string_view octets, octet_sink& out)
             if (c == '.' && framing_ == framing::dots) {
                 state_ = state::dot;
                 ++at;
-            } else at = take_text(octets, at, out);
+            } else
+                at = take_text(octets, at, out);
             break;
         case state::dot:
             if (c == '\r') {
                 state_ = state::dot_cr;
                 ++at;
-            } else at = take_text(octets, at, out);  // RFC 5321 §4.5.2: the first dot goes, the line has other characters
+            } else
+                at = take_text(octets, at, out);  // RFC 5321 §4.5.2: the first dot goes, the line has other characters
             break;
         case state::dot_cr:
             if (c == '\n') {
                 state_ = state::done;
                 ++at;
-            } else lone_cr(out);
+            } else
+                lone_cr(out);
             break;
         case state::text: at = take_text(octets, at, out); break;
         case state::cr:
@@ -101,7 +104,8 @@ std::size_t data_decoder::feed(std::string_view octets, octet_sink& out)
                 out.put("\r\n");
                 state_ = state::line_start;
                 ++at;
-            } else lone_cr(out);
+            } else
+                lone_cr(out);
             break;
         case state::done: break;
         }
