@@ -86,8 +86,9 @@ def changed_files(args):
         names = output("git", "status", "--porcelain", "--untracked-files=all", "--no-renames", "--", *CXX).splitlines()
         names = [n[3:] for n in names]
         if not names:
-            has_parent = subprocess.run(["git", "rev-parse", "-q", "--verify", "HEAD^"], cwd=ROOT, capture_output=True).returncode == 0
-            names = output("git", "diff", "--name-only", "HEAD^", "HEAD", "--").splitlines() if has_parent else []
+            if subprocess.run(["git", "rev-parse", "-q", "--verify", "HEAD^"], cwd=ROOT, capture_output=True).returncode != 0:
+                return tracked(*CXX)  # the first commit, or a clone without history
+            names = output("git", "diff", "--name-only", "HEAD^", "HEAD", "--").splitlines()
     return [n for n in tracked(*CXX) if n in set(names)]
 
 
@@ -134,6 +135,7 @@ CHECKS = {
     "generated": generated_documents,
     "catalogue": lint_rules.catalogue,
     "readmes": lint_rules.readmes,
+    "links": lint_rules.links,
     "places": lint_rules.places,
     "format": format_layout,
     "headers": headers,

@@ -185,6 +185,16 @@ def readmes(_):
             yield f"src/{folder.name}/README.md: is longer than a screen"
 
 
+def links(_):
+    """Every relative link of a document leads to a file."""
+    for path in tracked("*.md"):
+        text = re.sub(r"```.*?```|`[^`\n]*`", lambda m: re.sub(r"[^\n]", " ", m.group()), source.read(path), flags=re.S)
+        for found in re.finditer(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)", text):
+            target = found.group(1)
+            if not re.match(r"[a-z]+:", target) and not ((ROOT / path).parent / target).exists():
+                yield f"{path}:{source.line_of(text, found.start())}: leads to {target}, which is not there"
+
+
 # The repository stands alone: no text points at somebody's own disk or beside the repository.
 PLACES = re.compile(r"(?<![\w./-])/(?:work|root|Users|home/\w+)/|(?<![\w/.])\.\./shared\b|https?://(?:10\.|192\.168\.)")
 
