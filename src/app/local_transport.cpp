@@ -72,7 +72,8 @@ task<std::vector<queue::outcome>> local_transport::deliver(queue::envelope const
         deliver::delivery d;
         d.id = fmt::format("{}/{}", e.id, index);
         d.account = to.account;
-        d.address = to.original.empty() ? to.address : to.original;
+        d.address = to.address;  // as a direct delivery has it: loops are looked for by the account's own address
+        d.fresh = e.authenticated;
         d.detail = to.detail;
         d.sender = e.sender;
         d.trace = e.prefix;
