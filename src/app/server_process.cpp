@@ -205,6 +205,7 @@ task<void> server_process::impl::end_conversations()
     co_await admin_http->stop();
     co_await metrics_http->stop();
     co_await mail->stop();
+    co_await sign_in->stop();
     co_await accounts->stop();
 }
 

@@ -113,7 +113,8 @@ task<result<bool>> expand(expansion& x, std::size_t at, domain const& d)
     auto const row = co_await x.dir.load_address(rows::address_key(address));
     if (!row) co_return fail(row);
     if (*row) {
-        take_row(x, at, **row, x.nodes[at].detail);
+        auto const detail = x.nodes[at].detail;  // a copy: the nodes move while targets are added
+        take_row(x, at, **row, detail);
         co_return true;
     }
     auto base_name = address;

@@ -438,11 +438,13 @@ NET_CATALOGUE(T1_a_client_hello_in_single_octets_and_one_that_claims_too_much)
 }
 
 namespace {
-task<result<void>> upgrade(std::unique_ptr<stream> s, tls_server_context& c)
+/// `said`: told when the command was read, so that a peer that waits for the answer does not speak before it.
+task<result<void>> upgrade(std::unique_ptr<stream> s, tls_server_context& c, std::promise<void>* said = nullptr)
 {
     buffered_stream peer{std::move(s)};
     auto const line = co_await peer.read_line(100, in(20s));
     EXPECT_EQ(line->text, "STARTTLS");
+    if (said != nullptr) said->set_value();
     auto const started = co_await peer.start_tls_server(c, in(20s));
     co_return started;
 }
@@ -475,7 +477,9 @@ NET_CATALOGUE(W4_octets_before_tls_are_refused)
         client.send("STARTTLS\r\n");
         auto a = came.take();
         std::promise<result<void>> upgraded;
-        base::spawn_detached(*a.where, deliver(upgrade(std::move(a.what.connection), *tls.server), upgraded));
+        std::promise<void> said;
+        base::spawn_detached(*a.where, deliver(upgrade(std::move(a.what.connection), *tls.server, &said), upgraded));
+        said.get_future().wait();
         EXPECT_EQ(client.handshake(), "ok");
         EXPECT_TRUE(upgraded.get_future().get());
     }

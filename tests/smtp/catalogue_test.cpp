@@ -285,7 +285,7 @@ TEST(catalogue, W8_header_octets_are_kept_raw_and_escaped_in_the_log)
     smtp_peer p{r, door::mx};
     (void)p.line("EHLO client.example");
     EXPECT_EQ(smtp_peer::last_code(p.say(envelope)), "354");
-    std::string const header{"Subject: a\0b\x1b[2J\x80\r\nMessage-ID: <x\x1b[31m\0y@z>\r\n", 48};
+    std::string const header{"Subject: a\0b\x1b[2J\x80\r\nMessage-ID: <x\x1b[31m\0y@z>\r\n", 45};
     EXPECT_EQ(smtp_peer::last_code(p.say(header + "\r\nafter the NUL\r\n.\r\n")), "250");
     auto const mail = r.mail_of(r.bob);
     ASSERT_EQ(mail.size(), 1U);

@@ -75,7 +75,7 @@ protected:
     }
     result<std::string> read(blob_id id, std::uint64_t offset = 0, std::uint64_t length = UINT64_MAX) { return run(engine_->blob_read(id, offset, length)); }
 
-    world w_;
+    engine_world w_;
     scratch_directory scratch_;
     std::shared_ptr<faulty_file_system> fs_ = std::make_shared<faulty_file_system>();
     std::unique_ptr<engine> engine_;

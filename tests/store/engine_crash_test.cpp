@@ -57,7 +57,7 @@ public:
     }
 
     /// Everything the store says is a picture of each partition at its version, and no acknowledged change is behind it.
-    void check(world& w, engine& e)
+    void check(engine_world& w, engine& e)
     {
         std::map<blob_id, std::set<holder>> held;
         for (auto& [where, p] : all) {
@@ -82,7 +82,7 @@ public:
     }
 
 private:
-    void check_rows(world& w, engine& e, partition_id where, std::size_t v) const
+    void check_rows(engine_world& w, engine& e, partition_id where, std::size_t v) const
     {
         auto const want = after(where, v);
         auto const rows = w.loop.run(e.scan(where, {}, 100'000));
@@ -96,7 +96,7 @@ private:
             ASSERT_EQ(*page == text, true);
         }
     }
-    static void check_blob_is(world& w, engine& e, blob_id id, std::string const& text, std::set<holder> const& holders)
+    static void check_blob_is(engine_world& w, engine& e, blob_id id, std::string const& text, std::set<holder> const& holders)
     {
         auto const got = w.loop.run(e.blob_read(id, 0, UINT64_MAX));
         if (holders.empty()) {
@@ -116,7 +116,7 @@ private:
 /// Random changes, several under way at a time, until the work is done or the engine fails.
 class workload {
 public:
-    workload(world& w, engine& e, oracle& o, std::uint64_t seed) : w_(w), engine_(e), oracle_(o), random_(seed) {}
+    workload(engine_world& w, engine& e, oracle& o, std::uint64_t seed) : w_(w), engine_(e), oracle_(o), random_(seed) {}
     /// Returns false when the engine began to fail.
     bool go_on(int rounds)
     {
@@ -186,7 +186,7 @@ private:
     }
     void failing() { failed_ = true; }
 
-    world& w_;
+    engine_world& w_;
     engine& engine_;
     oracle& oracle_;
     base::seeded_random random_;
@@ -195,7 +195,7 @@ private:
     bool failed_ = false;
 };
 
-result<std::unique_ptr<engine>> open_on(world& w, std::shared_ptr<faulty_file_system> const& fs)
+result<std::unique_ptr<engine>> open_on(engine_world& w, std::shared_ptr<faulty_file_system> const& fs)
 {
     return open_rocks_engine(small_options("/data/store", fs), w.clock, w.random, w.log, w.metrics);
 }
@@ -203,7 +203,7 @@ result<std::unique_ptr<engine>> open_on(world& w, std::shared_ptr<faulty_file_sy
 /// Works until the cut, comes back on what survived, and compares; `second_cut`: the power goes again while it comes back.
 void crash_once(std::uint64_t cut_at, std::uint64_t seed, std::uint64_t second_cut)
 {
-    world w{seed};
+    engine_world w{seed};
     oracle o;
     auto disk = std::make_shared<faulty_file_system>();
     disk->cut_power_at(cut_at);
@@ -226,7 +226,7 @@ void crash_once(std::uint64_t cut_at, std::uint64_t seed, std::uint64_t second_c
 
 std::uint64_t operations_of_a_whole_run(std::uint64_t seed)
 {
-    world w{seed};
+    engine_world w{seed};
     oracle o;
     auto const disk = std::make_shared<faulty_file_system>();
     {
@@ -268,7 +268,7 @@ TEST(engine_crash, coming_back_can_be_cut_short_too)
 TEST(engine_crash, a_failed_sync_is_final)
 {
     std::uint64_t const syncs = [] {
-        world w{5};
+        engine_world w{5};
         oracle o;
         auto const disk = std::make_shared<faulty_file_system>();
         auto e = open_on(w, disk);
@@ -278,7 +278,7 @@ TEST(engine_crash, a_failed_sync_is_final)
     int failed_commits = 0;
     for (std::uint64_t n = 1; n <= syncs; n += full_size() ? 1 : 3) {
         SCOPED_TRACE("sync " + std::to_string(n));
-        world w{5};
+        engine_world w{5};
         oracle o;
         auto disk = std::make_shared<faulty_file_system>();
         disk->fail_sync_at(n);
@@ -320,7 +320,7 @@ TEST(engine_crash, a_failed_write_of_the_log_is_final_too)
 {
     for (std::uint64_t n = 5; n <= 60; n += 11) {
         SCOPED_TRACE("append " + std::to_string(n));
-        world w{9};
+        engine_world w{9};
         oracle o;
         auto const disk = std::make_shared<faulty_file_system>();
         {
@@ -339,7 +339,7 @@ TEST(engine_crash, a_failed_write_of_the_log_is_final_too)
 // D8: a full disk refuses new messages by name, keeps what it has, lets people delete, and recovers by itself.
 TEST(engine_crash, a_full_disk_refuses_messages_and_nothing_else)
 {
-    world w{3};
+    engine_world w{3};
     oracle o;
     auto const disk = std::make_shared<faulty_file_system>();
     auto e = open_on(w, disk);
@@ -376,7 +376,7 @@ TEST(engine_crash, a_full_disk_refuses_messages_and_nothing_else)
 
 TEST(engine_crash, a_large_message_that_does_not_fit_leaves_no_file)
 {
-    world w{4};
+    engine_world w{4};
     auto const disk = std::make_shared<faulty_file_system>();
     auto o = small_options("/data/store", disk);
     o.reserve_octets = 1;  // so that the disk itself says no

@@ -18,12 +18,12 @@ struct message {
     std::string key, row;
 };
 
-result<std::unique_ptr<engine>> open_on(world& w, std::shared_ptr<faulty_file_system> const& fs)
+result<std::unique_ptr<engine>> open_on(engine_world& w, std::shared_ptr<faulty_file_system> const& fs)
 {
     return open_rocks_engine(small_options("/store", fs), w.clock, w.random, w.log, w.metrics);
 }
 
-std::vector<message> fill(world& w, engine& e, std::uint64_t count)
+std::vector<message> fill(engine_world& w, engine& e, std::uint64_t count)
 {
     std::vector<message> out;
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -53,7 +53,7 @@ struct outcome {
 outcome read_all(std::shared_ptr<faulty_file_system> const& fs, std::vector<message> const& messages)
 {
     outcome o;
-    world w{99};
+    engine_world w{99};
     auto const e = open_on(w, fs);
     if (!e) return o;
     o.opened = true;
@@ -97,7 +97,7 @@ std::string cut(std::string octets, std::size_t block)
 
 TEST(engine_damage, nothing_wrong_is_served_and_nothing_vanishes_after_a_clean_stop)
 {
-    world w;
+    engine_world w;
     auto const disk = std::make_shared<faulty_file_system>();
     std::vector<message> messages;
     {
@@ -141,7 +141,7 @@ TEST(engine_damage, nothing_wrong_is_served_and_nothing_vanishes_after_a_clean_s
 // RocksDB alone takes a shortened manifest for an older state, and deletes the tables it no longer names.
 TEST(engine_damage, a_shortened_manifest_is_found_before_anything_is_deleted)
 {
-    world w;
+    engine_world w;
     auto const disk = std::make_shared<faulty_file_system>();
     std::vector<message> messages;
     for (int i = 0; i < 3; ++i) {
@@ -165,7 +165,7 @@ TEST(engine_damage, a_shortened_manifest_is_found_before_anything_is_deleted)
 
 TEST(engine_damage, an_acknowledged_record_of_the_log_is_never_skipped)
 {
-    world w;
+    engine_world w;
     auto const disk = std::make_shared<faulty_file_system>();
     auto e = open_on(w, disk);
     ASSERT_TRUE(e);
@@ -195,7 +195,7 @@ TEST(engine_damage, an_acknowledged_record_of_the_log_is_never_skipped)
         if (++refused % 5 != 0) continue;
         auto const copy = crashed->after_power_cut(1);
         copy->overwrite(log, damaged);
-        world v{2};
+        engine_world v{2};
         auto const opened = open_on(v, copy);
         ASSERT_FALSE(opened) << at;
         EXPECT_NE(opened.error().say.find("damaged"), std::string::npos) << opened.error().say;
@@ -211,7 +211,7 @@ TEST(engine_damage, an_acknowledged_record_of_the_log_is_never_skipped)
 
 TEST(engine_damage, any_end_of_the_log_is_a_torn_end_and_no_damage)
 {
-    world w;
+    engine_world w;
     auto const disk = std::make_shared<faulty_file_system>();
     auto const e = open_on(w, disk);
     ASSERT_TRUE(e);
@@ -238,7 +238,7 @@ TEST(engine_damage, any_end_of_the_log_is_a_torn_end_and_no_damage)
 
 TEST(engine_damage, octets_that_look_like_a_log_inside_a_message_change_nothing)
 {
-    world w;
+    engine_world w;
     auto const disk = std::make_shared<faulty_file_system>();
     auto const e = open_on(w, disk);
     ASSERT_TRUE(e);

@@ -15,13 +15,13 @@
 namespace mansio::store::test {
 
 /// Everything an engine is given, and a loop to await it on.
-struct world {
+struct engine_world {
     base::manual_clock clock;
     base::manual_executor loop{clock};
     base::seeded_random random;
     base::memory_log log;
     base::metrics metrics;
-    explicit world(std::uint64_t seed = 1) : random(seed) {}
+    explicit engine_world(std::uint64_t seed = 1) : random(seed) {}
 };
 
 /// A directory of its own under the system's temporary one, removed at the end.

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 namespace {
 using disk_ptr = std::shared_ptr<faulty_file_system>;
 
-result<std::unique_ptr<engine>> open_on(world& w, disk_ptr const& fs, bool create = true)
+result<std::unique_ptr<engine>> open_on(engine_world& w, disk_ptr const& fs, bool create = true)
 {
     auto o = small_options("/data/store", fs);
     o.create = create;
@@ -25,7 +25,7 @@ std::map<std::string, std::string> everything(faulty_file_system const& fs)
     return out;
 }
 /// Opening fails with a sentence that says `words`, and leaves the disk as it was.
-void expect_refused(world& w, disk_ptr const& fs, std::string_view words, bool create = true)
+void expect_refused(engine_world& w, disk_ptr const& fs, std::string_view words, bool create = true)
 {
     auto const before = everything(*fs);
     auto const e = open_on(w, fs, create);
@@ -35,7 +35,7 @@ void expect_refused(world& w, disk_ptr const& fs, std::string_view words, bool c
     EXPECT_TRUE(e.error().say.ends_with(".")) << e.error().say;
     EXPECT_EQ(everything(*fs) == before, true) << "the disk was changed";
 }
-disk_ptr a_store(world& w)
+disk_ptr a_store(engine_world& w)
 {
     auto fs = std::make_shared<faulty_file_system>();
     auto e = open_on(w, fs);
@@ -81,7 +81,7 @@ TEST(store_header, says_who_may_open)
 
 TEST(engine_open, a_newer_store_is_refused_and_left_alone)
 {
-    world w;
+    engine_world w;
     auto const fs = a_store(w);
     auto const header = fs->contents("/data/store/HEADER");
     fs->overwrite("/data/store/HEADER", write_header({7, 7, 7, {}}));
@@ -96,7 +96,7 @@ TEST(engine_open, a_newer_store_is_refused_and_left_alone)
 
 TEST(engine_open, a_missing_store_is_refused_unless_it_may_be_made)
 {
-    world w;
+    engine_world w;
     auto const fs = std::make_shared<faulty_file_system>();
     expect_refused(w, fs, "no Mansio store", false);
     EXPECT_TRUE(open_on(w, fs, true));
@@ -105,7 +105,7 @@ TEST(engine_open, a_missing_store_is_refused_unless_it_may_be_made)
 
 TEST(engine_open, a_locked_store_is_refused)
 {
-    world w;
+    engine_world w;
     auto const fs = a_store(w);
     auto const first = open_on(w, fs);
     ASSERT_TRUE(first);
@@ -114,7 +114,7 @@ TEST(engine_open, a_locked_store_is_refused)
 
 TEST(engine_open, a_directory_of_somebody_elses_is_refused)
 {
-    world w;
+    engine_world w;
     auto const fs = std::make_shared<faulty_file_system>();
     ASSERT_TRUE(fs->CreateDir("/data", {}, nullptr).ok());
     ASSERT_TRUE(fs->CreateDir("/data/store", {}, nullptr).ok());
@@ -125,7 +125,7 @@ TEST(engine_open, a_directory_of_somebody_elses_is_refused)
 
 TEST(engine_open, lost_parts_are_never_made_anew)
 {
-    world w;
+    engine_world w;
     {
         auto const fs = a_store(w);
         for (auto const& f : fs->files())
@@ -145,7 +145,7 @@ TEST(engine_open, lost_parts_are_never_made_anew)
 
 TEST(engine_open, on_a_real_disk_a_second_process_would_be_refused)
 {
-    world w;
+    engine_world w;
     scratch_directory scratch;
     auto const o = small_options(scratch.path() + "/a/b/store", nullptr);
     auto const first = open_rocks_engine(o, w.clock, w.random, w.log, w.metrics);
@@ -164,7 +164,7 @@ TEST(engine_open, on_a_real_disk_a_second_process_would_be_refused)
 
 TEST(engine_open, more_commits_than_may_wait_are_refused_by_name)
 {
-    world w;
+    engine_world w;
     auto const fs = std::make_shared<faulty_file_system>();
     auto o = small_options("/data/store", fs);
     o.commits_waiting = 5;
@@ -192,7 +192,7 @@ TEST(engine_open, more_commits_than_may_wait_are_refused_by_name)
 
 TEST(engine_open, the_broken_build_acknowledges_what_a_kill_loses)
 {
-    world w;
+    engine_world w;
     auto const fs = std::make_shared<faulty_file_system>();
     auto o = small_options("/data/store", fs);
     o.break_sync_on_purpose = true;
@@ -215,7 +215,7 @@ TEST(engine_open, the_broken_build_acknowledges_what_a_kill_loses)
 
 TEST(engine_open, the_sweeper_takes_files_nobody_named)
 {
-    world w;
+    engine_world w;
     auto disk = std::make_shared<faulty_file_system>();
     std::shared_ptr<staged_blob const> named;
     {
@@ -249,7 +249,7 @@ TEST(engine_open, the_sweeper_takes_files_nobody_named)
 
 TEST(engine_open, a_message_of_many_mebibytes_is_read_in_parts)
 {
-    world w;
+    engine_world w;
     scratch_directory scratch;
     auto const e = open_rocks_engine(small_options(scratch.path() + "/store", nullptr), w.clock, w.random, w.log, w.metrics);
     ASSERT_TRUE(e);
@@ -270,7 +270,7 @@ TEST(engine_open, a_message_of_many_mebibytes_is_read_in_parts)
 
 TEST(memory_engine, faults_happen_on_demand)
 {
-    world w;
+    engine_world w;
     memory_faults faults;
     faults.conflict = [](change const& c) { return c.note == "conflict"; };
     faults.fail = [](change const& c) { return c.note == "fail"; };
