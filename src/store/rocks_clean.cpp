@@ -70,7 +70,8 @@ void write_clean_list(rocksdb::FileSystem& fs, std::string const& directory)
     std::string text{first_line};
     for (auto const& name : names) {
         bool is_directory = true;
-        if (name == "LOCK" || !fs.IsDirectory(directory + "/db/" + name, {}, &is_directory, nullptr).ok() || is_directory) continue;
+        // RocksDB's drafts are nobody's loss: the next start removes them.
+        if (name == "LOCK" || name.ends_with(".dbtmp") || !fs.IsDirectory(directory + "/db/" + name, {}, &is_directory, nullptr).ok() || is_directory) continue;
         auto const e = look_at(fs, directory + "/db", name);
         if (!e) return;
         text += std::to_string(e->size) + " " + e->crc + " " + name + "\n";
