@@ -242,6 +242,7 @@ task<result<appended>> account_core::append(principal const& who, mailbox_id m, 
     if (records > records_inline && messages.size() > 1) co_return co_await append_large(who, m, messages, delivery);
     appended out;
     operation op;
+    op.note = "append";
     op.prepare = [&](account_batch& b) { return prepare_append(b, who, m, messages, delivery, out); };
     auto const done = co_await submit(op);
     if (!done) co_return fail(done);

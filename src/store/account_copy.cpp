@@ -261,6 +261,7 @@ task<result<copied>> account_core::transfer(principal const& who, mailbox_id fro
     w.which = normalized(std::move(which));
     w.moving = moving;
     operation op;
+    op.note = moving ? "move" : "copy";
     op.needs.push_back(from);
     op.prepare = [&](account_batch& b) { return prepare_transfer(b, who, w); };
     auto done = co_await submit(op);

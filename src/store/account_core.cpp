@@ -152,6 +152,7 @@ task<void> account_core::run(std::vector<operation*> ops)
             if (op->prepare) op->outcome = co_await op->prepare(batch);
             if (op->outcome) {
                 in.push_back(op);
+                batch.note = in.size() == 1 || batch.note == op->note ? op->note : "several";
             } else if (op->outcome.error().what == fault::kind::broken && !batch.empty()) {
                 // It may have stopped half-way: nothing of this batch can be used. The others are prepared again without it.
                 spoilt = true;
@@ -201,7 +202,7 @@ task<void> account_core::run(std::vector<operation*> ops)
 task<result<version>> account_core::commit(account_batch& b)
 {
     auto c = b.finish();
-    c.note = "account";
+    c.note = b.note;
     auto const id = c.id;
     services_.commits.add();
     auto done = co_await services_.storage.commit(std::move(c));

@@ -58,6 +58,7 @@ class account_core;
 class account_batch {
 public:
     explicit account_batch(account_core& a);
+    std::string_view note = "change";
     rows::head head;
     mod_seq when = 0;        ///< the modseq of all its changes
     std::int64_t wall = 0;   ///< unix seconds
@@ -134,7 +135,7 @@ struct operation {
     std::move_only_function<task<result<void>>(account_batch&)> prepare;  ///< null: the call only wants things loaded
     std::vector<mailbox_id> needs;   ///< indexes it looks at
     bool alone = false;              ///< changes the list of mailboxes: gets a commit of its own
-    std::string_view note = "change";
+    std::string_view note = "change";  ///< for people who read a dump
     result<void> outcome;
     std::coroutine_handle<> waiter;
 };

@@ -76,6 +76,7 @@ task<result<std::vector<store::uid>>> account_core::expunge(principal const& who
     if (which) which = normalized(std::move(*which));
     std::vector<store::uid> out;
     operation op;
+    op.note = "expunge";
     op.needs.push_back(m);
     op.prepare = [&](account_batch& b) { return prepare_expunge(b, who, m, which, even_undeleted, out); };
     auto const done = co_await submit(op);
@@ -173,7 +174,7 @@ task<result<void>> account_core::release_now(account_batch& b, mailbox_id m, ema
     auto const record = co_await read_email(e, std::move(**row));
     if (!record) {
         services_.log.error("row_damaged", {{"account", number_}, {"email", e}, {"fault", record.error()}});
-        co_return record.error().detail.starts_with("damaged") ? result<void>{} : result<void>{fail(record)};
+        co_return record.error().detail.starts_with("corruption") ? result<void>{} : result<void>{fail(record)};
     }
     if (!*members_row && (*record)->facts().first != m) co_return result<void>{};
     if (*members_row) b.erase(keys::members(e));

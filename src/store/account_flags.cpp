@@ -218,6 +218,7 @@ task<result<flags_changed>> account_core::change_flags(principal const& who, mai
     flags_changed out;
     auto const wanted = normalized(std::move(which));
     operation op;
+    op.note = "flags";
     op.needs.push_back(m);
     op.prepare = [&](account_batch& b) {
         b.afterwards([&] {

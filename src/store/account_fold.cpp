@@ -205,6 +205,7 @@ task<result<void>> account_core::fold(mailbox_id m)
     if (s == nullptr || !s->index) co_return result<void>{};  // gone, or damaged: the log of what is known stays as it is
     services_.folds.add();
     account_batch b{*this};
+    b.note = "fold";
     auto table = *s->pages;
     table.mailbox = m;
     auto through = s->tally.folded;
@@ -232,6 +233,7 @@ task<result<void>> account_core::work_off(std::uint64_t op)
     auto const list = intents_.at(op).list;
     auto i = intents_.at(op).what;
     account_batch b{*this};
+    b.note = "release";
     bool const forward = i.what == rows::intent::kind::release;
     i.done = std::min<std::uint64_t>(i.done, list->size());
     for (std::size_t n = 0; n < release_slice && (forward ? i.done < list->size() : i.done > 0); ++n) {
@@ -311,6 +313,7 @@ task<result<void>> account_core::sweep_pages()
     for (auto const& r : *emails)
         if (auto const id = page_id::from_octets(std::string_view{r.key}.substr(1))) named.insert(*id);
     account_batch b{*this};
+    b.note = "sweep";
     std::size_t unnamed = 0;
     for (auto const& p : *there) {
         if (named.contains(p)) continue;
@@ -332,6 +335,7 @@ task<result<bool>> account_core::sweep_history()
     auto const old = co_await services_.storage.scan(where_, range, sweep_slice);
     if (!old) co_return fail(old);
     account_batch b{*this};
+    b.note = "sweep";
     std::size_t n = 0;
     for (auto const& r : *old) {
         auto const h = rows::decode_history(r.value);
@@ -358,6 +362,7 @@ task<result<bool>> account_core::sweep_deliveries()
     auto const some = co_await services_.storage.scan(where_, range, sweep_slice);
     if (!some) co_return fail(some);
     account_batch b{*this};
+    b.note = "sweep";
     std::size_t n = 0;
     for (auto const& r : *some) {
         auto const d = rows::decode_delivered(r.value);

@@ -126,6 +126,7 @@ task<result<mailbox_info>> account_core::create_mailbox(principal const& who, st
     auto const canonical = canonical_mailbox_name(name, services_.limits);
     if (!canonical) co_return fail(canonical);
     operation op;
+    op.note = "create mailbox";
     op.alone = true;
     mailbox_info info;
     op.prepare = [&](account_batch& b) {
@@ -181,6 +182,7 @@ task<result<void>> account_core::delete_mailbox(principal const& who, std::strin
     auto const found = co_await find_mailbox(who, std::move(name));
     if (!found) co_return fail(found);
     operation op;
+    op.note = "delete mailbox";
     op.alone = true;
     op.needs.push_back(found->id);
     op.prepare = [&](account_batch& b) { return prepare_delete(b, who, found->id); };
@@ -242,6 +244,7 @@ task<result<void>> account_core::rename_mailbox(principal const& who, std::strin
     if (!fresh) co_return fail(fresh);
     if (*old == "INBOX") co_return co_await rename_inbox(who, *fresh);
     operation op;
+    op.note = "rename mailbox";
     op.alone = true;
     op.prepare = [&](account_batch& b) { return prepare_rename(b, who, *old, *fresh); };
     co_return co_await submit(op);
@@ -299,6 +302,7 @@ task<result<std::vector<std::string>>> account_core::subscriptions(principal con
 task<result<void>> account_core::create(std::uint64_t quota_octets, bool folders)
 {
     operation op;
+    op.note = "create account";
     op.alone = true;
     auto const prepare = [](account_core& a, account_batch& b, std::uint64_t quota, bool with_folders) -> task<result<void>> {
         if (a.exists_) co_return result<void>{};

@@ -70,7 +70,7 @@ log_action read_action(row_reader& r, mod_seq when)
 
 std::unexpected<fault> damaged(std::string what)
 {
-    return fail(fault::kind::broken, "the server cannot read its records of that; the operator has been told", "damaged: " + std::move(what));
+    return fail(fault::kind::broken, "the server cannot read its records of that; the operator has been told", "corruption: " + std::move(what));
 }
 
 std::string encode(head const& h)
