@@ -20,11 +20,6 @@ task<std::optional<reply>> take_octets(session& s, std::uint64_t size, bool keep
             if (!flushed) co_return read_failed(s, flushed.error());
         }
         auto const wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size - got, 65536));
-        if (!s.io.has_unread()) {
-            // Who waits for the chunk's octets lets the answers to what came before go out (RFC 2920 §3.2).
-            auto const flushed = co_await s.io.flush(s.in(s.limits().smtp_command_wait));
-            if (!flushed) co_return read_failed(s, flushed.error());
-        }
         auto const chunk = co_await s.io.read_chunk(wanted, s.in(s.limits().smtp_data_wait));
         if (!chunk) co_return read_failed(s, chunk.error());
         if (chunk->empty()) co_return silence();
