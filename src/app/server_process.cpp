@@ -57,6 +57,7 @@ result<void> server_process::impl::open_tls()
 {
     if (!settings.tls_certificate.empty()) {
         net::tls_server_context::options o{settings.tls_certificate, settings.tls_key, net::tls_profile::strict, {}};
+        o.handshakes = std::make_shared<net::tls_handshakes>(settings.limits, metrics);  // one bound for all faces
         auto people = net::tls_server_context::make(o);
         if (!people) return fail(people);
         tls_people = std::move(*people);

@@ -182,10 +182,29 @@ std::uint32_t crc32c(std::string_view octets, std::uint32_t seed) noexcept
     return ~(have_sse42 ? crc_by_hardware(octets, start) : crc_by_table(octets, start));
 }
 
+namespace {
+/// Looked up once: OpenSSL's one-shot calls look it up each time, which costs more than a short message does.
+EVP_MD const* sha256_algorithm()
+{
+    static EVP_MD const* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    MANSIO_ASSERT(found != nullptr);
+    return found;
+}
+struct digest_context {
+    EVP_MD_CTX* context = EVP_MD_CTX_new();
+    digest_context() = default;
+    digest_context(digest_context const&) = delete;
+    digest_context& operator=(digest_context const&) = delete;
+    ~digest_context() { EVP_MD_CTX_free(context); }
+};
+}  // namespace
+
 sha256_digest sha256(std::string_view octets)
 {
+    thread_local digest_context const here;
     sha256_digest d{};
-    SHA256(reinterpret_cast<unsigned char const*>(octets.data()), octets.size(), d.data());
+    MANSIO_ASSERT(here.context != nullptr && EVP_DigestInit_ex2(here.context, sha256_algorithm(), nullptr) == 1 &&
+                  EVP_DigestUpdate(here.context, octets.data(), octets.size()) == 1 && EVP_DigestFinal_ex(here.context, d.data(), nullptr) == 1);
     return d;
 }
 
@@ -202,7 +221,7 @@ bool equal_constant_time(std::string_view a, std::string_view b) noexcept { retu
 
 sha256_stream::sha256_stream() : context_(EVP_MD_CTX_new())
 {
-    MANSIO_ASSERT(context_ != nullptr && EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) == 1);
+    MANSIO_ASSERT(context_ != nullptr && EVP_DigestInit_ex2(static_cast<EVP_MD_CTX*>(context_), sha256_algorithm(), nullptr) == 1);
 }
 sha256_stream::~sha256_stream() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
 sha256_stream::sha256_stream(sha256_stream&& o) noexcept : context_(std::exchange(o.context_, nullptr)) {}

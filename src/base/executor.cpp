@@ -163,10 +163,10 @@ bool manual_executor::run_until(std::move_only_function<bool()> finished)
     while (!finished()) {
         if (run_ready() != 0) continue;
         if (finished()) return true;
-        // Work handed to another thread (a pool, a committer) may still come back: give it real time before skipping ours.
+        // Work with another thread comes back, however slow the machine is; of posts that nobody announced we know nothing, so they get a moment.
         {
             std::unique_lock lock{state_->mutex};
-            auto const patience = state_->timers.empty() ? std::chrono::milliseconds{10'000} : std::chrono::milliseconds{5};
+            auto const patience = waits_for_others() || state_->timers.empty() ? std::chrono::milliseconds{10'000} : std::chrono::milliseconds{5};
             if (state_->arrived.wait_for(lock, patience, [&] { return !state_->ready.empty(); })) continue;
         }
         if (state_->timers.empty()) return false;

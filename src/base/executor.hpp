@@ -27,6 +27,10 @@ public:
     virtual void cancel(timer_id id) = 0;
     [[nodiscard]] virtual base::clock& clock() const noexcept = 0;
     [[nodiscard]] bool running_here() const noexcept { return current_or_null() == this; }
+    /// Around a wait for another thread that is sure to bring its work back without this executor's help: a pool's, the committer's. A loop
+    /// that is turned by hand then gives that thread real time before it lets its own pass. Threads: on the executor itself.
+    void left() noexcept { ++away_; }
+    void came_back() noexcept { --away_; }
     /// The executor whose work this thread is running. Asserts that there is one.
     [[nodiscard]] static executor& current();
     [[nodiscard]] static executor* current_or_null() noexcept;
@@ -43,6 +47,10 @@ protected:
     private:
         executor* before_;
     };
+    [[nodiscard]] bool waits_for_others() const noexcept { return away_ != 0; }
+
+private:
+    unsigned away_ = 0;
 };
 
 /// `co_await hop_to(shard)`: the rest of the coroutine runs on that executor. Free when already there.
@@ -160,8 +168,8 @@ public:
     std::size_t run_ready();
     /// Turns the clock on by `span`, running timers in order.
     void run_for(std::chrono::nanoseconds span);
-    /// Runs until `finished()`; when nothing is ready it skips to the next timer; when there is none it waits (at most
-    /// ten seconds of real time) for a post from another thread. False: it would wait for ever.
+    /// Runs until `finished()`; when nothing is ready it skips to the next timer; when there is none, or work of its own is with another
+    /// thread, it waits (at most ten seconds of real time) for a post. False: it would wait for ever.
     bool run_until(std::move_only_function<bool()> finished);
     /// Drives one task to its end and returns its value. Asserts that it ends.
     template <class T> T run(task<T> t)
@@ -199,6 +207,8 @@ public:
     template <class F, class T = std::invoke_result_t<F>> task<result<T>> run(F fn)
     {
         std::optional<T> value;
+        auto& home = executor::current();
+        home.left();
         bool const ran = co_await await_callback<bool>([&](auto done) {
             auto shared = std::make_shared<decltype(done)>(std::move(done));
             if (!submit([&value, &fn, shared] {
@@ -207,6 +217,7 @@ public:
                 }))
                 (*shared)(false);
         });
+        home.came_back();
         if (!ran) co_return fail(fault::kind::over_limit, "the server is busy, try again later", "worker pool queue is full");
         co_return std::move(*value);
     }

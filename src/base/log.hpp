@@ -26,7 +26,7 @@ struct field {
 
 enum class log_level : std::uint8_t { debug, info, warning, error };
 
-/// Where events go. Threads: safe. Never holds a secret, also not at debug. A value is cut at 512 octets and escaped.
+/// Where events go. Threads: safe, and never waits for a disk unless more than 1 MiB waits already. Never holds a secret, also not at debug. A value is cut at 512 octets and escaped.
 class log {
 public:
     virtual ~log() = default;
@@ -38,7 +38,8 @@ public:
 };
 
 enum class log_format : std::uint8_t { human, json };
-/// To stderr (spdlog), or appended to `file` when it is not empty.
+/// To stderr (spdlog), or appended to `file` when it is not empty. Lines are written together within 10 ms, an error at once with all
+/// before it; the destructor writes what waits. A process that is killed loses its last 10 ms of lines.
 [[nodiscard]] std::unique_ptr<log> make_log(log_format format, log_level least, std::string const& file = {});
 /// Keeps lines in memory, for tests; `null_log()` keeps nothing.
 class memory_log final : public log {

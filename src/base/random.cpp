@@ -1,15 +1,47 @@
 #include "base/random.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <sodium.h>
 
 #include "base/result.hpp"
 
 namespace mansio::base {
 namespace {
+// Ids are many and small: a system call for each would be most of their price. What was given out is erased, so that memory tells nothing of it.
+class shelf {
+public:
+    static constexpr std::size_t largest = 64;
+    ~shelf() { sodium_memzero(octets_.data(), octets_.size()); }
+    void take(std::span<std::byte> into)
+    {
+        if (left_ < into.size()) {
+            randombytes_buf(octets_.data(), octets_.size());
+            left_ = octets_.size();
+        }
+        auto* const from = octets_.data() + (left_ - into.size());
+        std::copy_n(from, into.size(), into.data());
+        sodium_memzero(from, into.size());
+        left_ -= into.size();
+    }
+
+private:
+    std::array<std::byte, 1024> octets_{};
+    std::size_t left_ = 0;
+};
+
 class machine_random final : public random {
 public:
     machine_random() { MANSIO_ASSERT(sodium_init() >= 0); }
-    void fill(std::span<std::byte> into) override { randombytes_buf(into.data(), into.size()); }
+    void fill(std::span<std::byte> into) override
+    {
+        thread_local shelf here;
+        if (into.size() <= shelf::largest)
+            here.take(into);
+        else
+            randombytes_buf(into.data(), into.size());
+    }
 };
 }  // namespace
 

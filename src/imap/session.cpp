@@ -307,7 +307,6 @@ void session::signed_in(auth::signed_in user)
     revocation_ = srv_.sign_in.on_revoked(user_->who, [this] { cut(); });
     figures_.signed_in.add(1);
     counted_ = true;
-    srv_.log.info("imap_signed_in", {{"session", id_}, {"account", user_->address}, {"peer", peer_.raw().peer().address.text()}});
 }
 
 void session::sign_in_failed()

@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <map>
+#include <mutex>
 #include <thread>
 #include <unordered_map>
 
@@ -45,11 +46,20 @@ public:
 
     ~loop_impl() override
     {
-        timers_.clear();  // what they hold may need io_ to go
+        // What they hold may need io_ to go, and may post while it goes.
+        timers_.clear();
+        while (!take_posted().empty()) {}
     }
+    /// One piece of Asio's work takes everything that was posted meanwhile: Asio's queue costs a lock and an allocation for each.
     void post(base::work w) override
     {
-        asio::post(io_, [this, w = std::move(w)]() mutable { measured(w); });
+        bool first = false;
+        {
+            std::lock_guard const lock{posted_mutex_};
+            first = posted_.empty();
+            posted_.push_back(std::move(w));
+        }
+        if (first) asio::post(io_, [this] { run_posted(); });
     }
     timer_id call_after(std::chrono::nanoseconds delay, base::work w) override;
     void cancel(timer_id id) override;
@@ -111,8 +121,23 @@ private:
     }
     void arm_timer();
     void run_timers();
+    std::vector<base::work> take_posted()
+    {
+        std::lock_guard const lock{posted_mutex_};
+        return std::exchange(posted_, {});
+    }
+    void run_posted()
+    {
+        auto now = take_posted();
+        for (auto& w : now) {
+            measured(w);
+            w = nullptr;
+        }
+    }
 
     unsigned index_;
+    std::mutex posted_mutex_;
+    std::vector<base::work> posted_;
     base::clock& clock_;
     base::log& log_;
     std::map<std::pair<monotonic_time, timer_id>, base::work> timers_;

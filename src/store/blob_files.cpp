@@ -61,7 +61,7 @@ struct blob_files::open_blob {
 blob_files::blob_files(std::shared_ptr<rocksdb::FileSystem> fs, std::string directory) : fs_(std::move(fs)), directory_(std::move(directory)) {}
 blob_files::~blob_files() = default;
 
-std::string blob_files::directory_of(blob_id id) const { return directory_ + "/" + base::to_hex(id.view().substr(0, 1)); }
+std::string blob_files::directory_of(blob_id id) const { return directory_ + "/" + base::to_hex(id.view().substr(15)); }
 std::string blob_files::path_of(blob_id id) const { return directory_of(id) + "/" + text_of(id); }
 
 void blob_files::remember(blob_id id)

@@ -74,6 +74,7 @@ bool committer::enqueue(request& r, std::coroutine_handle<> h)
     auto& s = *state_;
     r.waiter_ = h;
     r.home_ = &base::executor::current();
+    r.home_->left();
     r.since_ = s.clock.monotonic();
     std::unique_lock lock{s.mutex};
     // One request always fits, however large, or it could never be written.

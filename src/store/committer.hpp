@@ -53,7 +53,11 @@ public:
         bool await_ready() const noexcept { return false; }
         /// False: refused at once, the answer says why.
         bool await_suspend(std::coroutine_handle<> h) const { return to.enqueue(what, h); }
-        result<version> await_resume() const { return std::move(what.answer); }
+        result<version> await_resume() const
+        {
+            what.home_->came_back();
+            return std::move(what.answer);
+        }
     };
     /// `co_await c.submit(r)`: the answer, on the awaiting executor. In the order of the calls. Errors: over_limit (too much waits), and the group writer's.
     [[nodiscard]] awaiter submit(request& r) noexcept { return awaiter{*this, r}; }

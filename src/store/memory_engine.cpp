@@ -131,7 +131,7 @@ public:
 
     task<result<std::shared_ptr<staged_blob const>>> stage(mime::octets message) override
     {
-        std::shared_ptr<staged_blob const> blob = std::make_shared<memory_blob>(blob_id::make(random_), std::move(message));
+        std::shared_ptr<staged_blob const> blob = std::make_shared<memory_blob>(blob_id::make_ordered(random_, clock_.wall()), std::move(message));
         co_return blob;
     }
 

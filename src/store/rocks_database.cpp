@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "store/rocks_clean.hpp"
+#include "store/rocks_tuning.hpp"
 #include "store/rocks_wal.hpp"
 #include "store/store_header.hpp"
 
@@ -69,6 +70,7 @@ rocksdb::ColumnFamilyOptions column_options(std::uint64_t memtables, std::shared
     o.max_write_buffer_number = 4;
     o.target_file_size_base = std::size_t{32} << 20U;
     o.level_compaction_dynamic_level_bytes = true;
+    o.memtable_insert_with_hint_prefix_extractor = make_runs_of_keys();
     return o;
 }
 

@@ -6,10 +6,12 @@
 #include "store/engine_watchers.hpp"
 #include "store/engines.hpp"
 #include "store/rocks_database.hpp"
+#include "store/rocks_tuning.hpp"
 
 namespace mansio::store {
 namespace {
 constexpr std::size_t encoded_inline = std::size_t{64} << 10U;  // larger messages are compressed on a pool, not on a shard
+constexpr std::size_t rows_inline = 1000;  // longer scans are the pool's, whole
 constexpr std::size_t reads_waiting = 10'000;
 constexpr std::size_t blobs_waiting = 1'000;
 
@@ -81,6 +83,7 @@ private:
     /// From memory when it is there, else on the pool: a miss never holds a shard up. `read` gives a value for kReadAllTier.
     template <class T, class F> task<result<T>> read_with(F read)
     {
+        count_nothing_here();
         auto got = read(ReadTier::kBlockCacheTier);
         if (got) co_return std::move(*got);
         auto slow = co_await readers_.run([&read] { return *read(ReadTier::kReadAllTier); });
@@ -201,6 +204,7 @@ void rocks_engine::write_group(std::span<committer::request* const> group, std::
         for (auto* r : group) r->answer = read_only();
     };
     if (!database_->state().writable()) return fail_all();
+    count_nothing_here();
     group_builder builder{database_->db(), database_->cf(), versions_, leases_};
     builder.expect_guards(std::ranges::any_of(group, [](auto* r) {
         auto const* work = std::get_if<commit_work>(&static_cast<write_request*>(r)->work);
@@ -326,6 +330,7 @@ quick<std::vector<row>> rocks_engine::scan_with(partition_id where, key_range co
             log_.error("row_damaged", {{"key", base::to_hex(view(at->key()))}});
             return corrupt("a row of " + where.text() + " fails its checksum");
         }
+        if (tier == ReadTier::kBlockCacheTier && out.size() == rows_inline) return std::nullopt;
         out.push_back(row{std::string{view(at->key()).substr(1 + partition_key_octets)}, std::string{*value}});
     }
     if (at->status().IsIncomplete()) return std::nullopt;
@@ -400,7 +405,7 @@ task<result<std::vector<page_id>>> rocks_engine::list_pages(partition_id where)
 
 result<std::shared_ptr<staged_blob const>> rocks_engine::stage_file(mime::octets const& message)
 {
-    auto const id = blob_id::make(random_);
+    auto const id = blob_id::make_ordered(random_, clock_.wall());
     blob_files::written written;
     auto const done = files_->write(id, message, written);
     if (written.lost_sync) database_->state().stop("blob file", done ? "sync failed" : describe(done.error()));
@@ -422,7 +427,7 @@ task<result<std::shared_ptr<staged_blob const>>> rocks_engine::stage(mime::octet
     if (!database_->state().writable()) co_return read_only();
     auto const small = message.size() <= blob_piece_octets;
     auto const encode = [this, &message] {
-        auto const id = blob_id::make(random_);
+        auto const id = blob_id::make_ordered(random_, clock_.wall());
         std::shared_ptr<staged_blob const> blob = std::make_shared<rocks_blob>(id, message.size(), encode_blob(id, message.view()));
         return result<std::shared_ptr<staged_blob const>>{std::move(blob)};
     };

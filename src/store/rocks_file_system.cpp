@@ -134,6 +134,16 @@ public:
         if (s.ok()) *directory = std::make_unique<counting_directory>(std::move(*directory), counter_);
         return s;
     }
+    /// CURRENT names a manifest that was just made. RocksDB syncs the directory after the rename only: a disk that keeps the rename and not yet the
+    /// new file's own name would be left with a database that cannot be opened.
+    IOStatus RenameFile(std::string const& from, std::string const& to, IOOptions const& options, IODebugContext* dbg) override
+    {
+        if (to.ends_with("/CURRENT")) {
+            counter_.add();
+            if (auto s = sync_directory(*target(), to.substr(0, to.find_last_of('/'))); !s.ok()) return s;
+        }
+        return FileSystemWrapper::RenameFile(from, to, options, dbg);
+    }
 
 private:
     /// `file`: just made, empty.

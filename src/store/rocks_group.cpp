@@ -144,6 +144,9 @@ result<void> group_builder::check(commit_work& w, version at)
 /// Nothing is written before every blob that gets a holder is known to be there, and everything that could fail to be read was read.
 result<void> group_builder::check_holders(change const& c)
 {
+    // Nobody else can have made that id: a look at the disk for it would be in vain.
+    for (auto const& b : c.new_blobs)
+        if (is_new(static_cast<rocks_blob const&>(*b))) blob_states_.try_emplace(b->id());
     for (auto const& h : c.add_holders) {
         auto const blob = blob_of(h.blob);
         if (!blob) return fail(blob);

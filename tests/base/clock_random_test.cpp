@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "base/random.hpp"
@@ -76,6 +77,13 @@ TEST(ids, are_random_comparable_and_read_back)
     EXPECT_TRUE(id{}.empty());
     EXPECT_EQ(id::from_octets(a.view()), a);
     EXPECT_EQ(id::from_octets(a.view().substr(1)), std::nullopt);
+    manual_clock clock;
+    auto const early = id::make_ordered(r, clock.wall());
+    clock.advance(std::chrono::milliseconds{1});
+    auto const late = id::make_ordered(r, clock.wall());
+    EXPECT_LT(early, late);
+    EXPECT_EQ(to_hex(early.view().substr(0, 6)), "019b76daa800");  // 2026-01-01T00:00:00Z in milliseconds
+    EXPECT_NE(early, id::make_ordered(r, manual_clock{}.wall())) << "the rest is random";
     auto const session = make_session_id(r);
     EXPECT_EQ(session.size(), 10U);
     EXPECT_TRUE(session.starts_with("c-"));

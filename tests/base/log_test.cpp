@@ -4,8 +4,12 @@
 
 #include <array>
 #include <boost/json.hpp>
+#include <cstdio>
 #include <filesystem>
+#include <sstream>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/random.hpp"
@@ -163,6 +167,42 @@ TEST(log, a_file_gets_whole_lines_from_the_least_level_on)
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
     EXPECT_NE(text.find("\"event\":\"first\",\"n\":\"1\"}\n"), std::string::npos) << text;
     EXPECT_NE(text.find("timeout: too slow (peer"), std::string::npos) << text;
+}
+
+TEST(log, an_error_is_in_the_file_at_once_with_all_that_came_before_it)
+{
+    auto const path = std::filesystem::temp_directory_path() / ("mansio-log-" + to_hex(system_random().octets(8)));
+    auto const log = make_log(log_format::human, log_level::info, path.string());
+    for (int i = 0; i < 100; ++i) log->info("before", {{"n", i}});
+    log->error("bad");
+    auto const text = mansio::test::read_file(path.string());
+    std::filesystem::remove(path);
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 101);
+    EXPECT_TRUE(text.ends_with(" error   bad\n")) << text;
+}
+
+TEST(log, lines_of_many_threads_stay_whole_and_each_threads_in_order)
+{
+    auto const path = std::filesystem::temp_directory_path() / ("mansio-log-" + to_hex(system_random().octets(8)));
+    constexpr int threads = 4, lines = 5000;  // more than the bound of what waits, so that writers write too
+    {
+        auto const log = make_log(log_format::human, log_level::info, path.string());
+        std::vector<std::thread> all;
+        for (int t = 0; t < threads; ++t)
+            all.emplace_back([&log, t] {
+                for (int i = 0; i < lines; ++i) log->info("line", {{"t", t}, {"i", i}, {"x", std::string(100, 'x')}});
+            });
+        for (auto& t : all) t.join();
+    }
+    std::istringstream text{mansio::test::read_file(path.string())};
+    std::filesystem::remove(path);
+    std::array<int, threads> next{};
+    for (std::string line; std::getline(text, line);) {
+        int t = -1, i = -1;
+        ASSERT_EQ(std::sscanf(line.c_str() + line.find(" t="), " t=%d i=%d x=", &t, &i), 2) << line;
+        ASSERT_EQ(i, next.at(static_cast<std::size_t>(t))++);
+    }
+    for (auto const n : next) EXPECT_EQ(n, lines);
 }
 
 TEST(log, memory_and_null)

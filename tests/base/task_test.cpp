@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
+#include <mutex>
+
 using namespace mansio::base;
 using namespace std::chrono_literals;
 
@@ -51,6 +54,27 @@ TEST(task, the_pool_answers_on_the_executor_that_asked)
         co_return there.value() && home.running_here();
     };
     EXPECT_TRUE(loop.run(ask(pool, loop)));
+}
+
+TEST(task, time_stands_still_while_a_pool_works)
+{
+    manual_clock clock;
+    manual_executor loop{clock};
+    worker_pool pool{"test", 1, 8};
+    bool late = false;
+    loop.call_after(1s, [&] { late = true; });
+    // Longer in real time than the loop waits for posts that nobody announced.
+    auto slow = [](worker_pool& p) -> task<bool> {
+        auto const done = co_await p.run([] {
+            std::mutex never;
+            std::unique_lock lock{never};
+            return std::condition_variable{}.wait_for(lock, 50ms) == std::cv_status::timeout;
+        });
+        co_return done.has_value();
+    };
+    EXPECT_TRUE(loop.run(slow(pool)));
+    EXPECT_FALSE(late) << "a deadline passed because a thread was slow";
+    EXPECT_TRUE(loop.run_until([&] { return late; }));
 }
 
 TEST(task, a_full_pool_refuses)

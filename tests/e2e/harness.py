@@ -9,6 +9,7 @@ import imaplib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -177,8 +178,9 @@ class Certificates:
 class Nsd:
     """An authoritative name server from its private root, with signed zones."""
 
-    def __init__(self, address, zones):
-        """`zones`: name → records in zone file text (without SOA and NS). All are signed; trust anchors in .anchors."""
+    def __init__(self, address, zones, forged=()):
+        """`zones`: name → records in zone file text (without SOA and NS). All are signed; trust anchors in .anchors. `forged`: (zone, owner, address)
+        whose A record is changed behind the signature's back."""
         import peers
         self.peer = peers.path_of("nsd")
         if not (self.peer / "usr/sbin/nsd").exists():
@@ -193,6 +195,12 @@ class Nsd:
         for name, records in zones.items():
             self.write_zone(name, records, 1)
             self.anchors.append(self.sign(name))
+        for zone, owner, wrong in forged:
+            signed = self.work / f"{zone}.signed"
+            before = signed.read_text()
+            after = re.sub(rf"^({re.escape(owner)}\.{re.escape(zone)}\.\s.*\sA\s+)\S+$", rf"\g<1>{wrong}", before, flags=re.M)
+            check(after != before, f"{signed} has no A record of {owner}")
+            signed.write_text(after)
         conf = f"server:\n  ip-address: {address}\n  username: \"\"\n  chroot: \"\"\n  zonesdir: /run/zones\n  database: \"\"\n  pidfile: /run/nsd.pid\n  zonelistfile: /run/zone.list\n  xfrdfile: /run/xfrd.state\n  xfrdir: /run\n  server-count: 1\n" \
                "remote-control:\n  control-enable: no\n" + "".join(f"zone:\n  name: {n}\n  zonefile: {n}.signed\n" for n in zones)
         (self.peer / "run" / "nsd.conf").write_text(conf)

@@ -13,7 +13,8 @@ class Stage:
         self.dns = Nsd("10.77.0.254", {
             "alpha.example": "@ MX 10 mail\nmail A 10.77.0.1",
             "beta.example": "@ MX 10 mx1\n@ MX 20 mx2\nmx1 A 10.77.0.9\nmx2 A 10.77.0.2\nnull MX 0 .",
-        })
+            "forged.example": "@ MX 10 far\nfar A 10.77.0.9",
+        }, forged=[("forged.example", "far", "10.77.0.2")])
         certificates = Certificates()
         # Retries in seconds, so that a test sees them; everything else as shipped.
         quick = {"queue_first_retry": 1, "queue_longest_retry": 2, "relay_connect_wait": 2, **(limits or {})}

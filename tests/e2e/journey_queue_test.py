@@ -47,6 +47,18 @@ def a_null_mx_is_final():
     wait_for("the notification", lambda: copies("ann", "5.1.10") == 1)
 
 
+def a_forged_answer_is_not_believed():
+    """The name server says 10.77.0.2, which is B; the signature says otherwise."""
+    stage.swaks("ann", "x@forged.example", subject="to the thief")
+    wait_for("a first attempt", lambda: any(m["last_reply"] != "" for m in stage.a.cli("queue", "list")["messages"]))
+    (waiting,) = stage.a.cli("queue", "list")["messages"]
+    (recipient,) = stage.a.cli("queue", "show", waiting["id"])["recipients"]
+    check_equal(recipient["state"], "waiting", f"state ({recipient})")
+    check("DNSSEC" in recipient["last_reply"], f"the reason is {recipient['last_reply']!r}")
+    check("to the thief" not in stage.b.log_text() and "x@forged.example" not in stage.b.log_text(), "B was asked")
+    stage.a.cli("queue", "cancel", waiting["id"])
+
+
 def an_unknown_user_at_b():
     stage.swaks("ann", "nobody@beta.example", subject="who is that")
     wait_for("the notification", lambda: copies("ann", "who is that") == 1)
@@ -66,4 +78,4 @@ def a_large_message_arrives_as_it_was_sent():
     check(got.endswith(text), "the large message changed on its way")
 
 
-harness.main(b_down_then_up, never_resolvable, a_null_mx_is_final, an_unknown_user_at_b, a_large_message_arrives_as_it_was_sent)
+harness.main(b_down_then_up, never_resolvable, a_null_mx_is_final, a_forged_answer_is_not_believed, an_unknown_user_at_b, a_large_message_arrives_as_it_was_sent)

@@ -1,5 +1,6 @@
 #include "rig.hpp"
 
+#include <algorithm>
 #include <numeric>
 #include <sstream>
 

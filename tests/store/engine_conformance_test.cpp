@@ -200,6 +200,22 @@ TEST_P(engine_test, scans_go_both_ways_within_their_range)
     EXPECT_EQ(keys(account(9)), "");
 }
 
+TEST_P(engine_test, a_scan_may_be_long)
+{
+    std::string want, backward;
+    std::vector<row_change> rows;
+    for (int i = 1000; i < 3500; ++i) {
+        auto const key = std::to_string(i);
+        rows.push_back(put(key, "v"));
+        want += (want.empty() ? "" : " ") + key;
+        backward = key + (backward.empty() ? "" : " ") + backward;
+    }
+    must(change_of(account(1), std::move(rows)));
+    EXPECT_EQ(keys(account(1), {}, 10'000), want);
+    EXPECT_EQ(keys(account(1), {}, 10'000, direction::backward), backward);
+    EXPECT_EQ(keys(account(1), {}, 1500), want.substr(0, 1500 * 5 - 1));
+}
+
 TEST_P(engine_test, partitions_are_listed_by_kind_while_they_have_a_row)
 {
     for (std::uint64_t const n : {std::uint64_t{3}, std::uint64_t{1}, std::uint64_t{1} << 40U, std::uint64_t{255}, std::uint64_t{256}})

@@ -6,6 +6,7 @@
 
 #include "engine_fixture.hpp"
 #include "store/blob_frames.hpp"
+#include "store/rocks_file_system.hpp"
 
 using namespace mansio;
 using namespace mansio::store;
@@ -264,6 +265,28 @@ TEST(engine_crash, coming_back_can_be_cut_short_too)
     }
 }
 
+// Found by the test above: the rename of CURRENT survived, and the name of the manifest that it names did not.
+TEST(engine_crash, what_current_names_is_on_the_disk_before_it)
+{
+    base::metrics metrics;
+    sync_counter syncs{metrics};
+    auto const disk = std::make_shared<faulty_file_system>();
+    auto const fs = make_counting_file_system(disk, syncs);
+    ASSERT_TRUE(fs->CreateDir("/db", {}, nullptr).ok());
+    ASSERT_TRUE(sync_directory(*disk, "/").ok());
+    ASSERT_TRUE(write_whole(*fs, "/db/MANIFEST-000001", "manifest").ok());
+    ASSERT_TRUE(write_whole(*fs, "/db/000001.dbtmp", "MANIFEST-000001\n").ok());
+    ASSERT_TRUE(fs->RenameFile("/db/000001.dbtmp", "/db/CURRENT", {}, nullptr).ok());
+    bool seen = false;
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+        auto const left = disk->after_power_cut(seed);
+        if (!left->FileExists("/db/CURRENT", {}, nullptr).ok()) continue;
+        seen = true;
+        EXPECT_EQ(left->contents("/db/MANIFEST-000001"), "manifest") << "seed " << seed;
+    }
+    EXPECT_TRUE(seen);
+}
+
 // D7: no acknowledgement after the first failed sync, the file is not synced again, and a new process finds everything that was acknowledged.
 TEST(engine_crash, a_failed_sync_is_final)
 {
@@ -298,6 +321,7 @@ TEST(engine_crash, a_failed_sync_is_final)
             }
         }
         EXPECT_FALSE(disk->synced_after_failure());
+        disk->no_more_failures();  // how many syncs a run makes depends on how its commits were grouped: this one may not have come to the n-th
         if (n % 2 == 0) disk = disk->after_power_cut(n);
         {
             auto e = open_on(w, disk);
@@ -329,6 +353,7 @@ TEST(engine_crash, a_failed_write_of_the_log_is_final_too)
             disk->fail_append_at(n);
             if (!(workload{w, **e, o, 9}.go_on(12))) static_cast<void>((*e)->health());
         }
+        disk->no_more_failures();
         auto e = open_on(w, disk);
         ASSERT_TRUE(e) << describe(e.error());
         o.check(w, **e);

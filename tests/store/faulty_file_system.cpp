@@ -220,6 +220,11 @@ void faulty_file_system::fail_append_at(std::uint64_t n)
     std::lock_guard const lock{mutex_};
     fail_append_at_ = appends_ + n;
 }
+void faulty_file_system::no_more_failures()
+{
+    std::lock_guard const lock{mutex_};
+    fail_sync_at_ = fail_append_at_ = UINT64_MAX;
+}
 void faulty_file_system::set_capacity(std::uint64_t octets)
 {
     std::lock_guard const lock{mutex_};

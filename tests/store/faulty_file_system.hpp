@@ -28,6 +28,8 @@ public:
     void fail_sync_at(std::uint64_t n);
     /// The `n`-th append from now fails with EIO, once.
     void fail_append_at(std::uint64_t n);
+    /// Faults that were ordered and have not come do not come any more.
+    void no_more_failures();
     /// Octets that fit on the disk.
     void set_capacity(std::uint64_t octets);
     /// Changing operations so far.

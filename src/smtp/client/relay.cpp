@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <optional>
 
 #include "base/bytes.hpp"
 #include "net/shard.hpp"
@@ -79,8 +80,8 @@ struct relay::impl {
         return std::find(options.own_addresses.begin(), options.own_addresses.end(), a) != options.own_addresses.end();
     }
 
-    /// Adds a host's addresses. False: the DNS failed for it.
-    task<bool> add_host(std::string name, std::uint16_t port, route& r, bool& denied, bool& own)
+    /// Adds a host's addresses. nullopt: the DNS answered; else why not.
+    task<std::optional<std::string>> add_host(std::string name, std::uint16_t port, route& r, bool& denied, bool& own)
     {
         auto const found = co_await dns.addresses(name);
         for (auto const& a : found.records) {
@@ -95,7 +96,8 @@ struct relay::impl {
                 r.targets.push_back({name, {a, port}});
             }
         }
-        co_return found.status != net::dns_status::failed;
+        if (found.status != net::dns_status::failed) co_return std::nullopt;
+        co_return found.why;
     }
 
     task<route> fixed()
@@ -107,7 +109,7 @@ struct relay::impl {
             co_return r;
         }
         bool denied = false, own = false;
-        co_await add_host(to.host, to.port, r, denied, own);
+        static_cast<void>(co_await add_host(to.host, to.port, r, denied, own));
         if (r.targets.empty()) r.instead = ours(outcome::kind::later, "4.4.3", fmt::format("the route {} has no address now", options.fixed_route));
         co_return r;
     }
@@ -157,15 +159,16 @@ struct relay::impl {
             r.instead = hosts.error();
             co_return r;
         }
-        bool all_answered = true, denied = false, own = false;
+        bool denied = false, own = false;
+        std::optional<std::string> silent;
         for (auto const& m : *hosts) {
             if (r.targets.size() >= limits.relay_addresses) break;
-            bool const answered = co_await add_host(m.host, options.port, r, denied, own);
-            all_answered = all_answered && answered;
+            auto why = co_await add_host(m.host, options.port, r, denied, own);
+            if (why) silent = std::move(why);
         }
         if (!r.targets.empty()) co_return r;
-        if (!all_answered)
-            r.instead = ours(outcome::kind::later, "4.4.3", fmt::format("the DNS does not answer for the mail servers of {} now", domain));
+        if (silent)
+            r.instead = ours(outcome::kind::later, "4.4.3", fmt::format("the DNS does not answer for the mail servers of {} now: {}", domain, *silent));
         else if (own)
             r.instead = ours(outcome::kind::never, "5.4.6", fmt::format("mail for {} comes back to this server, which does not receive for it", domain));
         else if (denied)

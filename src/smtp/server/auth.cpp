@@ -49,7 +49,6 @@ task<reply> sign_in(session& s, auth::sasl_exchange::step done)
     s.struck = 0;
     s.revocation = s.house.with.sign_in.on_revoked(checked->who, [&s] { s.io.raw().abort(); });
     if (s.held) s.held->signed_in();
-    s.house.with.log.info("signed_in", {{"session", s.who.session}, {"peer", s.who.peer}, {"account", s.who.account_address}, {"door", "submission"}});
     co_return reply{235, "2.7.0", "signed in"};
 }
 
