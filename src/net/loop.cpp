@@ -48,7 +48,8 @@ public:
     {
         // What they hold may need io_ to go, and may post while it goes.
         timers_.clear();
-        while (!take_posted().empty()) {}
+        while (!take_posted().empty()) {
+        }
     }
     /// One piece of Asio's work takes everything that was posted meanwhile: Asio's queue costs a lock and an allocation for each.
     void post(base::work w) override

@@ -249,7 +249,7 @@ result<std::vector<blob_id>> blob_files::list()
         for (auto const& name : names) {
             auto const octets = base::from_base32(name);
             auto const id = octets ? blob_id::from_octets(*octets) : std::nullopt;
-            if (id && path_of(*id) == directory_ + "/" + directory + "/" + name) out.push_back(*id);
+            if (id && directory_of(*id).ends_with(directory) && text_of(*id) == name) out.push_back(*id);
         }
     }
     return out;

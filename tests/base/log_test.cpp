@@ -39,8 +39,7 @@ std::vector<std::string> hostile()
         "tab\there",
         std::string("nul\0inside", 10),
         "\x7f",
-        "\xc2\x9b"
-        "31m",
+        std::string("\xc2\x9b") + "31m",
         "\xff\xfe",
         "gr\xc3\xbc\xc3\x9f",
         "\xe2\x80\xa8",
@@ -188,6 +187,7 @@ TEST(log, lines_of_many_threads_stay_whole_and_each_threads_in_order)
     {
         auto const log = make_log(log_format::human, log_level::info, path.string());
         std::vector<std::thread> all;
+        all.reserve(threads);
         for (int t = 0; t < threads; ++t)
             all.emplace_back([&log, t] {
                 for (int i = 0; i < lines; ++i) log->info("line", {{"t", t}, {"i", i}, {"x", std::string(100, 'x')}});
@@ -198,9 +198,9 @@ TEST(log, lines_of_many_threads_stay_whole_and_each_threads_in_order)
     std::filesystem::remove(path);
     std::array<int, threads> next{};
     for (std::string line; std::getline(text, line);) {
-        int t = -1, i = -1;
-        ASSERT_EQ(std::sscanf(line.c_str() + line.find(" t="), " t=%d i=%d x=", &t, &i), 2) << line;
-        ASSERT_EQ(i, next.at(static_cast<std::size_t>(t))++);
+        auto const fields = human_fields(std::string_view{line}.substr(line.find(" t=")));
+        ASSERT_EQ(fields.size(), 3U) << line;
+        ASSERT_EQ(fields[1].second, std::to_string(next.at(std::stoul(fields[0].second))++));
     }
     for (auto const n : next) EXPECT_EQ(n, lines);
 }

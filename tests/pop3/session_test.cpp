@@ -35,7 +35,7 @@ std::string unstuffed(std::string reply)
 struct alice_in {
     rig r;
     wire_client c;
-    explicit alice_in(pop3::test::rig_options o = {}) : r(std::move(o)), c(r, "c")
+    explicit alice_in(pop3::test::rig_options o = {}) : r(o), c(r, "c")
     {
         EXPECT_EQ(c.hear(), greeting);
         EXPECT_EQ(c.say(sign_in_lines(r, "alice")), "+OK go on\r\n+OK 4 messages\r\n");

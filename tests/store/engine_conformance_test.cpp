@@ -204,11 +204,12 @@ TEST_P(engine_test, a_scan_may_be_long)
 {
     std::string want, backward;
     std::vector<row_change> rows;
+    rows.reserve(2500);
+    auto const add = [](std::string& list, int n) { list.append(list.empty() ? "" : " ").append(std::to_string(n)); };
     for (int i = 1000; i < 3500; ++i) {
-        auto const key = std::to_string(i);
-        rows.push_back(put(key, "v"));
-        want += (want.empty() ? "" : " ") + key;
-        backward = key + (backward.empty() ? "" : " ") + backward;
+        rows.push_back(put(std::to_string(i), "v"));
+        add(want, i);
+        add(backward, 4499 - i);
     }
     must(change_of(account(1), std::move(rows)));
     EXPECT_EQ(keys(account(1), {}, 10'000), want);
@@ -373,6 +374,7 @@ TEST_P(engine_test, the_sweeper_leaves_what_is_held_or_staged)
 TEST_P(engine_test, pages_are_kept_until_dropped)
 {
     std::vector<page> pages;
+    pages.reserve(3);
     for (int i = 0; i < 3; ++i)
         pages.push_back({page_id::make(w_.random), random_octets(i == 0 ? std::size_t{1} << 20U : 1000, static_cast<std::uint64_t>(i))});
     ASSERT_TRUE(run(engine_->put_pages(account(1), pages)));

@@ -367,7 +367,9 @@ TEST(engine_crash, a_full_disk_refuses_messages_and_nothing_else)
     engine_world w{3};
     oracle o;
     auto const disk = std::make_shared<faulty_file_system>();
-    auto e = open_on(w, disk);
+    auto options = small_options("/data/store", disk);
+    options.reserve_octets = std::uint64_t{1} << 30U;  // what the database tidies away meanwhile does not make room enough
+    auto e = open_rocks_engine(options, w.clock, w.random, w.log, w.metrics);
     ASSERT_TRUE(e);
     ASSERT_TRUE((workload{w, **e, o, 3}.go_on(6)));
     disk->set_capacity(0);

@@ -298,7 +298,7 @@ std::vector<std::string> faulty_file_system::files() const
             out.push_back(path);
             continue;
         }
-        for (auto const& [name, child] : at->entries) open.emplace_back(path + "/" + name, child);
+        for (auto const& [name, child] : at->entries) open.emplace_back(std::string{path}.append("/").append(name), child);
     }
     std::ranges::sort(out);
     return out;

@@ -62,11 +62,18 @@ class Server:
         self.process.stdout.close()
         return self.process.returncode == -signal.SIGKILL
 
-    def end(self):
+    def last_lines(self):
+        time.sleep(0.1)  # the server writes its lines together
+        return "\n".join((self.dir / "data" / "log").read_text(errors="replace").splitlines()[-30:])
+
+    def end(self, keep=False):
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(timeout=40)
-        shutil.rmtree(self.dir, ignore_errors=True)
+        if keep:
+            print(f"soak: the store stays in {self.dir}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class Ledger:
@@ -177,7 +184,9 @@ class Audit:
         for account in self.uids:
             box = imaplib.IMAP4("127.0.0.1", server.ready["imap"], timeout=60)
             box.login(f"{account}@example.test", server.ready["users_secret"])
-            box.select("INBOX", readonly=True)
+            kind, words = box.select("INBOX", readonly=True)
+            if kind != "OK":
+                raise SystemExit(f"soak: INBOX of {account} cannot be selected: {kind} {words}\n{server.last_lines()}")
             validity, uid_next = int(box.response("UIDVALIDITY")[1][0]), int(box.response("UIDNEXT")[1][0])
             if self.validity.setdefault(account, validity) != validity or uid_next < self.next.get(account, 0):
                 self.reused.add((account, "UIDVALIDITY or UIDNEXT fell"))
@@ -268,8 +277,10 @@ def main():
                 print(f"\rsoak: {n}/{o.cycles} cycles, {len(ledger.acked)} acknowledged", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
         audit.take(server, whole=True)
         result = audit.result()
-    finally:
-        server.end()
+    except BaseException:
+        server.end(keep=True)
+        raise
+    server.end()
     enough = o.break_sync_on_purpose or in_sync * 10 >= o.cycles
     good = not any(result.values()) and enough
     words = ", ".join(f"{v} {k.replace('_', ' ')}" for k, v in result.items())
