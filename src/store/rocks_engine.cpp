@@ -26,6 +26,9 @@ rocksdb::ReadOptions reading(ReadTier tier)
     o.read_tier = tier;
     return o;
 }
+/// Asked for what is in memory only, RocksDB answers OK and an empty value when the table itself is not open (TableCache::Get: "treat as found if
+/// no_io"). No value of ours is empty: every row ends in its checksum, every blob in its foot.
+bool perhaps_on_disk(ReadTier tier, rocksdb::Slice const& found) { return tier == ReadTier::kBlockCacheTier && found.empty(); }
 std::string_view view(rocksdb::Slice const& s) { return {s.data(), s.size()}; }
 std::unexpected<fault> no_blob() { return fail(fault::kind::not_found, "not found", "no such blob"); }
 std::unexpected<fault> busy(char const* what) { return fail(fault::kind::over_limit, "the server is busy, try again later", what); }
@@ -263,6 +266,7 @@ quick<std::optional<std::string>> rocks_engine::sealed_row(rocksdb::ColumnFamily
     if (s.IsNotFound()) return std::optional<std::string>{};
     if (s.IsIncomplete()) return std::nullopt;
     if (!s.ok()) return failed(s);
+    if (perhaps_on_disk(tier, found)) return std::nullopt;
     auto const value = unseal(key, view(found));
     if (!value) {
         log_.error("row_damaged", {{"key", base::to_hex(key)}});
@@ -459,7 +463,7 @@ quick<std::optional<std::string>> rocks_engine::small_blob(blob_id id, std::uint
     if (s.IsIncomplete()) return std::nullopt;
     if (!s.ok()) return failed(s);
     // Decompressing a large piece is the pool's too.
-    if (tier == ReadTier::kBlockCacheTier && found.size() > encoded_inline) return std::nullopt;
+    if (perhaps_on_disk(tier, found) || (tier == ReadTier::kBlockCacheTier && found.size() > encoded_inline)) return std::nullopt;
     auto octets = decode_range(id, view(found), offset, length);
     if (!octets) return fail(octets);
     return std::optional<std::string>{std::move(*octets)};

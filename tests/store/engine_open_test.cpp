@@ -1,6 +1,8 @@
 // Opening: what is refused, in which words, and that nothing changes on the disk then; the header; bounds; the test that leaves the sync out.
 #include <thread>
 
+#include <sys/resource.h>
+
 #include "engine_fixture.hpp"
 #include "store/store_header.hpp"
 
@@ -211,6 +213,42 @@ TEST(engine_open, the_broken_build_acknowledges_what_a_kill_loses)
     std::this_thread::sleep_for(200ms);
     for (auto const& f : fs->files()) logged = logged || (f.ends_with(".log") && fs->contents(f).find_first_not_of('\0') != std::string::npos);
     EXPECT_TRUE(logged);
+}
+
+// Found by the soak after some eighty kills: a row in a table that RocksDB had not opened yet was taken for damaged.
+TEST(engine_open, rows_in_tables_that_are_not_open_yet_are_read)
+{
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    auto few = before;
+    few.rlim_cur = 80;  // RocksDB then opens two tables with the database, and the others when they are asked for
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    engine_world w;
+    auto const disk = std::make_shared<faulty_file_system>();
+    std::map<std::string, std::string> want;
+    std::map<blob_id, std::string> blobs;
+    for (int i = 0; i < 6; ++i) {
+        auto e = open_on(w, disk);
+        ASSERT_TRUE(e);
+        auto const text = random_octets(1000, static_cast<std::uint64_t>(i));
+        auto const blob = w.loop.run((*e)->stage(mime::octets{text})).value();
+        change c;
+        c.where = account(1);
+        c.id = change_id::make(w.random);
+        want.emplace("k" + std::to_string(i), text);
+        blobs.emplace(blob->id(), text);
+        c.rows.push_back(put("k" + std::to_string(i), text));
+        c.new_blobs.push_back(blob);
+        c.add_holders.push_back({blob->id(), {account(1), "e" + std::to_string(i)}});
+        ASSERT_TRUE(w.loop.run((*e)->commit(std::move(c))));
+    }
+    {
+        auto e = open_on(w, disk);
+        ASSERT_TRUE(e);
+        for (auto const& [key, value] : want) EXPECT_EQ(w.loop.run((*e)->get(account(1), key)).value(), value) << key;
+        for (auto const& [id, text] : blobs) EXPECT_EQ(w.loop.run((*e)->blob_read(id, 0, UINT64_MAX)).value(), text);
+    }
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST(engine_open, the_sweeper_takes_files_nobody_named)

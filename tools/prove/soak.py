@@ -67,6 +67,8 @@ class Server:
         return "\n".join((self.dir / "data" / "log").read_text(errors="replace").splitlines()[-30:])
 
     def end(self, keep=False):
+        if self.process.poll() is None and keep:
+            self.kill()  # the store stays as it was when the trouble showed, not as a clean stop would leave it
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(timeout=40)
