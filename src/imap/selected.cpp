@@ -109,6 +109,13 @@ void append_flags(std::string& out, store::mailbox_view const& view, store::flag
     out += ')';
 }
 
+void append_modseq(std::string& out, store::mod_seq m)
+{
+    out += "MODSEQ (";
+    wire::append_number(out, m);
+    out += ')';
+}
+
 void append_flag_lists(std::string& out, selected_mailbox const& m, store::mailbox_view const& view)
 {
     using store::right;
@@ -167,13 +174,17 @@ task<result<void>> announce_flags(session& s, store::mailbox_view_ptr old, store
         out += "* ";
         wire::append_number(out, position + 1);
         out += " FETCH (";
-        if (s.rev2()) {  // RFC 9051 §7.5.2: the UID comes along
+        if (s.rev2() || s.condstore()) {  // RFC 9051 §7.5.2, RFC 7162 §3.2.4: the UID comes along
             out += "UID ";
             wire::append_number(out, entry.uid);
             out += ' ';
         }
         out += "FLAGS ";
         append_flags(out, *now, entry.flags, !s.rev2() && m.is_recent(entry.uid));
+        if (s.condstore()) {
+            out += ' ';
+            append_modseq(out, entry.modseq);
+        }
         out += ")\r\n";
         if (out.size() < piece) continue;
         auto const sent = co_await s.send(out);

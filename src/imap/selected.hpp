@@ -58,6 +58,8 @@ struct selected_mailbox {
 
 /// "(\Seen $Junk)", with \Recent when `recent`.
 void append_flags(std::string& out, store::mailbox_view const& view, store::flag_set const& flags, bool recent);
+/// "MODSEQ (12345)"
+void append_modseq(std::string& out, store::mod_seq m);
 /// "* FLAGS (…)" and "* OK [PERMANENTFLAGS (…)]", both lines.
 void append_flag_lists(std::string& out, selected_mailbox const& m, store::mailbox_view const& view);
 

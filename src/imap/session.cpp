@@ -291,8 +291,9 @@ std::string session::capabilities() const
         for (auto const mechanism : auth::sasl_mechanisms()) out += " AUTH=" + std::string{mechanism};
         return out;
     }
-    out += " CHILDREN CREATE-SPECIAL-USE ESEARCH IDLE LIST-EXTENDED LIST-STATUS MOVE MULTIAPPEND NAMESPACE SEARCHRES SPECIAL-USE STATUS=SIZE UIDPLUS UNSELECT "
-           "UTF8=ACCEPT WITHIN APPENDLIMIT=";
+    out += " CHILDREN CONDSTORE CREATE-SPECIAL-USE ESEARCH IDLE LIST-EXTENDED LIST-STATUS MOVE MULTIAPPEND NAMESPACE OBJECTID PREVIEW SAVEDATE SEARCHRES "
+           "SPECIAL-USE STATUS=SIZE "
+           "UIDPLUS UNSELECT UTF8=ACCEPT WITHIN APPENDLIMIT=";
     return out + std::to_string(srv_.limits.message_size);
 }
 
@@ -319,6 +320,12 @@ void session::enable(bool rev2, bool utf8) noexcept
 {
     rev2_ = rev2_ || rev2;
     utf8_ = utf8_ || utf8;
+}
+
+void session::enable_condstore()
+{
+    if (std::exchange(condstore_, true) || selected_ == nullptr) return;
+    untagged("OK [HIGHESTMODSEQ " + std::to_string(selected_->announced->highest_modseq()) + "] mod-sequences from now on");
 }
 
 void session::select(std::unique_ptr<selected_mailbox> m)

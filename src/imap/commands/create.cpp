@@ -2,6 +2,7 @@
 #include "base/bytes.hpp"
 #include "imap/commands/handlers.hpp"
 #include "imap/commands/mailbox_argument.hpp"
+#include "imap/object_id.hpp"
 #include "imap/session.hpp"
 
 namespace mansio::imap::commands {
@@ -62,7 +63,9 @@ task<result<reply>> create(invocation& c)
     if (!args) co_return fail(args);
     auto const made = co_await c.s.account().create_mailbox(std::move(args->name), args->use);
     if (!made) co_return fail(made);
-    co_return reply::ok("CREATE completed");
+    std::string words = "[";
+    append_object_id(words, "MAILBOXID", object_kind::mailbox, c.s.account().number(), made->id);
+    co_return reply::ok(words + "] CREATE completed");
 }
 
 }  // namespace mansio::imap::commands

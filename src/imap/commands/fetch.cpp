@@ -5,6 +5,7 @@
 #include "imap/commands/fetch_body.hpp"
 #include "imap/commands/fetch_items.hpp"
 #include "imap/commands/handlers.hpp"
+#include "imap/object_id.hpp"
 #include "imap/session.hpp"
 #include "imap/wire/writer.hpp"
 
@@ -17,9 +18,23 @@ constexpr std::size_t slice_of_index = 512;
 struct fetch_args {
     wire::sequence_set messages;
     fetch_items items;
+    std::optional<store::mod_seq> changed_since;
 };
 
-// fetch = "FETCH" SP sequence-set SP (…)
+// fetch-modifiers = SP "(" "CHANGEDSINCE" SP mod-sequence-value ")"   (RFC 7162 §3.1.4.1)
+result<void> parse_modifiers(wire::scanner& in, fetch_args& a)
+{
+    if (!in.take_text(" (")) return {};
+    if (!in.take_word("CHANGEDSINCE")) return fail(fault::kind::syntax, "the only modifier of FETCH is CHANGEDSINCE");
+    if (auto sp = in.space(); !sp) return sp;
+    auto const since = in.number64();
+    if (!since) return fail(since);
+    a.changed_since = *since;
+    a.items.modseq = true;
+    return in.expect(')');
+}
+
+// fetch = "FETCH" SP sequence-set SP (…) [fetch-modifiers]
 result<fetch_args> parse_fetch(wire::scanner& in)
 {
     fetch_args a;
@@ -31,6 +46,7 @@ result<fetch_args> parse_fetch(wire::scanner& in)
     auto items = parse_fetch_items(in);
     if (!items) return fail(items);
     a.items = std::move(*items);
+    if (auto modifiers = parse_modifiers(in, a); !modifiers) return fail(modifiers);
     if (auto end = in.end(); !end) return fail(end);
     return a;
 }
@@ -45,12 +61,16 @@ struct fetching {
     bool gone = false;                    ///< a message is no more
     std::optional<fault> failed;          ///< one could not be read; the others are answered
 
-    /// What the index knows of a message; flags as they are now.
+    /// What the index knows of a message; flags and modseq as they are now.
     [[nodiscard]] store::message_entry entry(std::uint32_t position) const
     {
         auto e = m.announced->at(position);
         if (latest == m.announced) return e;
-        if (auto const now = latest->find(e.uid)) e.flags = latest->at(*now).flags;
+        auto const now = latest->find(e.uid);
+        if (!now) return e;
+        auto current = latest->at(*now);
+        e.flags = std::move(current.flags);
+        e.modseq = current.modseq;
         return e;
     }
 };
@@ -72,9 +92,14 @@ void append_plain(std::string& line, fetching const& f, std::uint32_t position, 
         line += "UID ";
         wire::append_number(line, e.uid);
     }
-    if (items.flags || std::ranges::binary_search(f.just_seen, e.uid)) {
+    bool const flags = items.flags || std::ranges::binary_search(f.just_seen, e.uid);
+    if (flags) {
         append_word(line, "FLAGS ");
         append_flags(line, *f.latest, e.flags, !f.s.rev2() && f.m.is_recent(e.uid));
+    }
+    if (items.modseq || (flags && f.s.condstore())) {
+        append_word(line, "");
+        append_modseq(line, e.modseq);
     }
     if (items.internal_date) {
         append_word(line, "INTERNALDATE \"");
@@ -84,6 +109,24 @@ void append_plain(std::string& line, fetching const& f, std::uint32_t position, 
     if (items.size) {
         append_word(line, "RFC822.SIZE ");
         wire::append_number(line, e.size);
+    }
+    if (items.save_date) {
+        append_word(line, "SAVEDATE \"");
+        line += mime::format_imap_date_time({e.save_date, 0});
+        line += '"';
+    }
+    auto const account = f.s.account().number();
+    if (items.email_id) {
+        append_word(line, "");
+        append_object_id(line, "EMAILID", object_kind::email, account, e.email);
+    }
+    if (items.thread_id) {
+        append_word(line, "");
+        append_object_id(line, "THREADID", object_kind::thread, account, email->thread());
+    }
+    if (items.preview) {
+        append_word(line, "PREVIEW ");
+        wire::append_string(line, email->summary().preview, f.s.names() == name_form::utf8);
     }
     if (items.envelope) {
         append_word(line, "ENVELOPE ");
@@ -170,6 +213,23 @@ task<result<void>> mark_seen(fetching& f, position_ranges const& positions)
     co_return result<void>{};
 }
 
+/// Those of `from` that changed after `since`.
+position_ranges changed(fetching const& f, position_ranges const& from, store::mod_seq since)
+{
+    std::vector<std::uint32_t> places;  // in the picture the client knows, ascending
+    f.latest->changed_since(since, [&](std::uint32_t position) {
+        if (auto const at = f.m.announced->find(f.latest->uid_at(position))) places.push_back(*at);
+    });
+    position_ranges out;
+    auto range = from.ranges.begin();
+    for (auto const p : places) {
+        while (range != from.ranges.end() && range->second <= p) ++range;
+        if (range == from.ranges.end()) break;
+        if (p >= range->first) out.ranges.emplace_back(p, p + 1);
+    }
+    return out;
+}
+
 task<result<void>> fetch_all(fetching& f, position_ranges const& positions)
 {
     position_cursor cursor{positions};
@@ -195,12 +255,17 @@ task<result<reply>> fetch(invocation& c)
     if (!args) co_return fail(args);
     if (c.by_uid) args->items.uid = true;  // RFC 9051 §6.4.9
     auto& m = *c.s.selected();
-    auto const positions = m.find(args->messages, c.by_uid);
+    auto positions = m.find(args->messages, c.by_uid);
     if (!positions) co_return fail(positions);
+    if (args->items.modseq) c.s.enable_condstore();
     if (positions->empty()) co_return reply::ok("no messages");
     auto latest = co_await c.s.account().view(m.info.id);
     if (!latest) co_return fail(latest);
     fetching f{c.s, m, args->items, std::move(*latest), {}, false, {}};
+    if (args->changed_since) {
+        positions = changed(f, *positions, *args->changed_since);
+        if (positions->empty()) co_return reply::ok("nothing changed since");
+    }
     if (args->items.sets_seen() && m.may(store::right::keep_seen)) {
         auto const marked = co_await mark_seen(f, *positions);
         if (!marked && ends_conversation(marked.error())) co_return fail(marked);

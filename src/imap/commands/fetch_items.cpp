@@ -115,13 +115,29 @@ result<void> parse_item(wire::scanner& in, fetch_items& items)
         std::string_view name;
         bool fetch_items::* on;
     } constexpr plain[] = {
-        {"FLAGS", &fetch_items::flags},       {"UID", &fetch_items::uid},   {"INTERNALDATE", &fetch_items::internal_date},  {"RFC822.SIZE", &fetch_items::size},
-        {"ENVELOPE", &fetch_items::envelope}, {"BODY", &fetch_items::body}, {"BODYSTRUCTURE", &fetch_items::bodystructure},
+        {"FLAGS", &fetch_items::flags},
+        {"UID", &fetch_items::uid},
+        {"INTERNALDATE", &fetch_items::internal_date},
+        {"RFC822.SIZE", &fetch_items::size},
+        {"ENVELOPE", &fetch_items::envelope},
+        {"BODY", &fetch_items::body},
+        {"BODYSTRUCTURE", &fetch_items::bodystructure},
+        {"SAVEDATE", &fetch_items::save_date},
+        {"MODSEQ", &fetch_items::modseq},
+        {"EMAILID", &fetch_items::email_id},
+        {"THREADID", &fetch_items::thread_id},
     };
     for (auto const& p : plain) {
         if (!in.take_word(p.name)) continue;
         items.*p.on = true;
         return {};
+    }
+    if (in.take_word("PREVIEW")) {
+        items.preview = true;
+        // preview-mod = "LAZY": ours are made when the message comes, so that it changes nothing
+        if (!in.take_text(" (")) return {};
+        if (!in.take_word("LAZY")) return fail(fault::kind::syntax, "the only modifier of PREVIEW is LAZY");
+        return in.expect(')');
     }
     if (in.take_word("RFC822"))
         items.sections.push_back(old_name("RFC822", mime::section_kind::body, false));

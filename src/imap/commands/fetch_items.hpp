@@ -28,11 +28,13 @@ struct fetch_section {
 
 struct fetch_items {
     bool flags = false, uid = false, internal_date = false, size = false, envelope = false, body = false, bodystructure = false;
+    bool save_date = false, modseq = false, email_id = false, thread_id = false, preview = false;
     std::vector<fetch_section> sections;
-    [[nodiscard]] bool needs_record() const noexcept { return envelope || body || bodystructure || !sections.empty(); }
+    [[nodiscard]] bool needs_record() const noexcept { return envelope || body || bodystructure || thread_id || preview || !sections.empty(); }
     [[nodiscard]] bool sets_seen() const noexcept;
 };
 
+/// EMAILID and THREADID: RFC 8474 §5; SAVEDATE: RFC 8514 §4; PREVIEW: RFC 8970 §3; MODSEQ: RFC 7162 §3.1.4.2.
 /// fetch = … ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")   (RFC 9051 §9, RFC 3501 §9)
 [[nodiscard]] result<fetch_items> parse_fetch_items(wire::scanner& in);
 

@@ -5,6 +5,7 @@
 #include "imap/commands/handlers.hpp"
 #include "imap/commands/search_match.hpp"
 #include "imap/commands/search_program.hpp"
+#include "imap/object_id.hpp"
 #include "imap/session.hpp"
 #include "imap/wire/writer.hpp"
 
@@ -74,6 +75,13 @@ struct searching {
     store::mailbox_view_ptr latest;
     search_match match;
     std::vector<std::uint32_t> found;  // positions
+    std::vector<std::pair<std::uint32_t, store::mod_seq>> modseqs = {};  // of those found, when MODSEQ was a key
+
+    void take(std::uint32_t position, store::message_entry const& e)
+    {
+        found.push_back(position);
+        if (s.condstore()) modseqs.emplace_back(position, e.modseq);
+    }
 };
 
 /// Positions whose answer wants more than the index: tried with their summaries, and with the message when that is still not enough.
@@ -94,7 +102,7 @@ task<result<void>> try_records(searching& f, std::vector<std::pair<std::uint32_t
             if (read) t = *read;
             co_await base::yield_now{};
         }
-        if (t == search_program::truth::yes) f.found.push_back(open[i].first);
+        if (t == search_program::truth::yes) f.take(open[i].first, open[i].second);
     }
     co_return result<void>{};
 }
@@ -111,7 +119,7 @@ task<result<void>> search_all(searching& f)
             entry = f.latest->at(place);
         }
         auto const t = f.match.try_index(position, entry);
-        if (t == search_program::truth::yes) f.found.push_back(position);
+        if (t == search_program::truth::yes) f.take(position, entry);
         if (t == search_program::truth::unknown) open.emplace_back(position, std::move(entry));
         if (open.size() == slice) {
             auto const done = co_await try_records(f, std::exchange(open, {}));
@@ -125,21 +133,36 @@ task<result<void>> search_all(searching& f)
         if (!done) co_return fail(done);
     }
     std::ranges::sort(f.found);
+    std::ranges::sort(f.modseqs);
     co_return result<void>{};
 }
 
-std::string old_answer(std::vector<std::uint32_t> const& numbers)
+/// The highest of what is told of (RFC 7162 §3.1.5, §3.1.10: of the first and the last alone when only MIN and MAX are). 0: say nothing.
+store::mod_seq highest_told(searching const& f)
+{
+    if (!f.args.program.has(search_key::kind::modseq) || f.modseqs.empty()) return 0;
+    auto const& a = f.args;
+    if (a.extended && !a.all && !a.count && (a.min || a.max)) return std::max(a.min ? f.modseqs.front().second : 0, a.max ? f.modseqs.back().second : 0);
+    return std::ranges::max(f.modseqs, {}, &std::pair<std::uint32_t, store::mod_seq>::second).second;
+}
+
+std::string old_answer(std::vector<std::uint32_t> const& numbers, store::mod_seq highest)
 {
     std::string out = "* SEARCH";
     for (auto const n : numbers) {
         out += ' ';
         wire::append_number(out, n);
     }
+    if (highest != 0) {
+        out += " (MODSEQ ";
+        wire::append_number(out, highest);
+        out += ')';
+    }
     return out += "\r\n";
 }
 
 // esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)
-std::string new_answer(invocation const& c, search_args const& a, std::vector<std::uint32_t> const& numbers)
+std::string new_answer(invocation const& c, search_args const& a, std::vector<std::uint32_t> const& numbers, store::mod_seq highest)
 {
     std::string out = "* ESEARCH (TAG ";
     wire::append_string(out, c.tag);
@@ -155,6 +178,7 @@ std::string new_answer(invocation const& c, search_args const& a, std::vector<st
         out += " ALL ";
         wire::append_numbers(out, numbers);
     }
+    if (highest != 0) say(" MODSEQ ", highest);
     return out += "\r\n";
 }
 
@@ -177,12 +201,17 @@ task<result<reply>> search(invocation& c)
     auto args = parse_search(c.in, c.s.limits());
     if (!args) co_return fail(args);
     auto& m = *c.s.selected();
+    auto const account = c.s.account().number();
     for (auto& k : args->program.keys()) {
+        // An id of nothing here is no error (RFC 8474 §6): it matches nothing. No object has the number 0.
+        if (k.what == search_key::kind::email_id) k.number = object_number(k.field, object_kind::email, account).value_or(0);
+        if (k.what == search_key::kind::thread_id) k.number = object_number(k.field, object_kind::thread, account).value_or(0);
         if (k.what != search_key::kind::set && k.what != search_key::kind::uid_set) continue;
         auto positions = m.find(k.set, k.what == search_key::kind::uid_set);
         if (!positions) co_return fail(positions);
         k.positions = std::move(*positions);
     }
+    if (args->program.has(search_key::kind::modseq)) c.s.enable_condstore();
     if (args->save) m.saved.clear();  // also when the search fails (RFC 5182 §2.1)
     auto latest = co_await c.s.account().view(m.info.id);
     if (!latest) co_return fail(latest);
@@ -200,7 +229,7 @@ task<result<reply>> search(invocation& c)
     auto const& answer = c.by_uid ? uids : numbers;
     bool const says_something = !args->extended || args->min || args->max || args->count || args->all;
     if (says_something) {
-        auto const text = args->extended || c.s.rev2() ? new_answer(c, *args, answer) : old_answer(answer);
+        auto const text = args->extended || c.s.rev2() ? new_answer(c, *args, answer, highest_told(f)) : old_answer(answer, highest_told(f));
         auto const sent = co_await c.s.send(text);
         if (!sent) co_return fail(sent);
     }

@@ -59,6 +59,12 @@ truth search_match::index_key(search_key const& k, std::uint32_t position, store
     case kind::before: return as_truth(day() < k.day);
     case kind::on: return as_truth(day() == k.day);
     case kind::since: return as_truth(day() >= k.day);
+    // RFC 8514 §4.3: dates without time, of UTC as SAVEDATE says it
+    case kind::saved_before: return as_truth(mime::day_number({e.save_date, 0}) < k.day);
+    case kind::saved_on: return as_truth(mime::day_number({e.save_date, 0}) == k.day);
+    case kind::saved_since: return as_truth(mime::day_number({e.save_date, 0}) >= k.day);
+    case kind::modseq: return as_truth(e.modseq >= k.number);
+    case kind::email_id: return as_truth(k.number != 0 && e.email == k.number);
     case kind::older: return as_truth(now_ - e.internal_date.unix_seconds >= static_cast<std::int64_t>(k.number));
     case kind::younger: return as_truth(now_ - e.internal_date.unix_seconds <= static_cast<std::int64_t>(k.number));
     default: return truth::unknown;
@@ -80,8 +86,11 @@ truth search_match::try_index(std::uint32_t position, store::message_entry const
     return program_.evaluate(known_);
 }
 
-truth search_match::summary_key(search_key const& k, mime::summary const& s, std::string_view prefix) const
+truth search_match::summary_key(search_key const& k, store::email_record const& email) const
 {
+    if (k.what == kind::thread_id) return as_truth(k.number != 0 && email.thread() == k.number);
+    auto const& s = email.summary();
+    auto const prefix = email.prefix();
     switch (k.what) {
     case kind::sent_before: return as_truth(s.date && mime::day_number(*s.date) < k.day);
     case kind::sent_on: return as_truth(s.date && mime::day_number(*s.date) == k.day);
@@ -102,7 +111,7 @@ truth search_match::try_summary(store::email_record const& email)
 {
     auto const& keys = program_.keys();
     for (std::size_t i = 0; i < keys.size(); ++i)
-        if (known_[i] == truth::unknown) known_[i] = summary_key(keys[i], email.summary(), email.prefix());
+        if (known_[i] == truth::unknown) known_[i] = summary_key(keys[i], email);
     return program_.evaluate(known_);
 }
 

@@ -27,7 +27,7 @@ public:
 
 private:
     [[nodiscard]] truth index_key(search_key const& k, std::uint32_t position, store::message_entry const& e) const;
-    [[nodiscard]] truth summary_key(search_key const& k, mime::summary const& s, std::string_view prefix) const;
+    [[nodiscard]] truth summary_key(search_key const& k, store::email_record const& email) const;
     void look_in(std::string_view folded, bool in_body);
     [[nodiscard]] bool open_keys() const;
     search_program const& program_;

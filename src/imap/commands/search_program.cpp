@@ -31,12 +31,24 @@ constexpr struct {
     {"RECENT", kind::recent, true, {}},  // these three are RFC 3501's
     {"OLD", kind::recent, false, {}},
     {"NEW", kind::new_, true, {}},
+    {"SAVEDATESUPPORTED", kind::all, true, {}},  // RFC 8514 §4.3: true of every message of a mailbox that keeps the date, as all here do
 };
 constexpr struct {
     std::string_view name;
     kind what;
-} date_keys[] = {{"BEFORE", kind::before},          {"ON", kind::on},          {"SINCE", kind::since},
-                 {"SENTBEFORE", kind::sent_before}, {"SENTON", kind::sent_on}, {"SENTSINCE", kind::sent_since}};
+} date_keys[] = {{"BEFORE", kind::before},
+                 {"ON", kind::on},
+                 {"SINCE", kind::since},
+                 {"SENTBEFORE", kind::sent_before},
+                 {"SENTON", kind::sent_on},
+                 {"SENTSINCE", kind::sent_since},
+                 {"SAVEDBEFORE", kind::saved_before},
+                 {"SAVEDON", kind::saved_on},
+                 {"SAVEDSINCE", kind::saved_since}};
+constexpr struct {
+    std::string_view name;
+    kind what;
+} id_keys[] = {{"EMAILID", kind::email_id}, {"THREADID", kind::thread_id}};
 constexpr struct {
     std::string_view name;
     kind what;
@@ -53,9 +65,32 @@ result<std::string> parse_needle(wire::scanner& in)
     return fold(*text);
 }
 
+// "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer   (RFC 7162 §3.1.5)
+result<search_key> parse_modseq(wire::scanner& in)
+{
+    search_key k;
+    k.what = kind::modseq;
+    if (auto sp = in.space(); !sp) return fail(sp);
+    if (in.peek() == '"') {
+        // We keep one mod-sequence a message: which flag is meant makes no difference.
+        auto const entry = in.string();
+        if (!entry) return fail(entry);
+        if (!entry->starts_with("/flags/")) return fail(fault::kind::syntax, "the entry is \"/flags/\" and a flag");
+        if (auto sp = in.space(); !sp) return fail(sp);
+        if (!in.take_word("all") && !in.take_word("priv") && !in.take_word("shared"))
+            return fail(fault::kind::syntax, "the entry's type is all, priv or shared");
+        if (auto sp = in.space(); !sp) return fail(sp);
+    }
+    auto const least = in.number64();
+    if (!least) return fail(least);
+    k.number = *least;
+    return k;
+}
+
 result<search_key> parse_argument_key(wire::scanner& in)
 {
     search_key k;
+    if (in.take_word("MODSEQ")) return parse_modseq(in);
     for (auto const& d : date_keys) {
         if (!in.take_word(d.name)) continue;
         if (auto sp = in.space(); !sp) return fail(sp);
@@ -72,6 +107,15 @@ result<search_key> parse_argument_key(wire::scanner& in)
         if (!number) return fail(number);
         k.what = n.what;
         k.number = *number;
+        return k;
+    }
+    for (auto const& i : id_keys) {
+        if (!in.take_word(i.name)) continue;
+        if (auto sp = in.space(); !sp) return fail(sp);
+        auto const id = in.atom();
+        if (!id) return fail(id);
+        k.what = i.what;
+        k.field = *id;
         return k;
     }
     bool const is_header = in.take_word("HEADER");
@@ -143,6 +187,8 @@ bool search_program::needs(search_cost c) const noexcept
 {
     return std::ranges::any_of(keys_, [c](auto const& k) { return cost_of(k) == c; });
 }
+
+bool search_program::has(search_key::kind what) const noexcept { return std::ranges::find(keys_, what, &search_key::what) != keys_.end(); }
 
 /// Keeps what is open: each NOT waits for one operand, each OR for two, each list joins what it holds with AND.
 class search_program::builder {

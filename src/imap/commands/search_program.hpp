@@ -26,10 +26,16 @@ struct search_key {
         on,
         since,
         older,
-        younger,  // answered from the index
+        younger,
+        saved_before,
+        saved_on,
+        saved_since,
+        email_id,
+        modseq,  // answered from the index, and all before it
         sent_before,
         sent_on,
         sent_since,
+        thread_id,
         header,                                                            // from the summary, `header` mostly
         body,
         text,                                                                                          // from the message
@@ -37,9 +43,9 @@ struct search_key {
     kind what = kind::all;
     bool wanted = true;                ///< false: UNSEEN, UNKEYWORD, OLD
     store::system_flag flag{};
-    std::uint64_t number = 0;          ///< octets, seconds
+    std::uint64_t number = 0;          ///< octets, seconds; of an id, once it is known which account
     std::int32_t day = 0;
-    std::string field;                 ///< of `header`, lower case; or the keyword
+    std::string field;                 ///< of `header`, lower case; or the keyword; or the object id
     std::string needle;                ///< folded
     wire::sequence_set set;
     position_ranges positions;         ///< of `set`, once it is known which mailbox
@@ -58,6 +64,7 @@ public:
     [[nodiscard]] std::vector<search_key>& keys() noexcept { return keys_; }
     [[nodiscard]] std::vector<search_key> const& keys() const noexcept { return keys_; }
     [[nodiscard]] bool needs(search_cost c) const noexcept;
+    [[nodiscard]] bool has(search_key::kind what) const noexcept;
 
     enum class truth : std::uint8_t { no, yes, unknown };
     /// The whole, from what is known of each key (same order as keys()).

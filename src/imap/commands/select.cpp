@@ -2,6 +2,7 @@
 #include "imap/commands/handlers.hpp"
 #include "imap/commands/listing.hpp"
 #include "imap/commands/mailbox_argument.hpp"
+#include "imap/object_id.hpp"
 #include "imap/session.hpp"
 #include "imap/wire/writer.hpp"
 
@@ -42,11 +43,26 @@ task<result<void>> append_rev1(session& s, selected_mailbox& m, std::string& out
     co_return result<void>{};
 }
 
+// select-params = SP "(" select-param *(SP select-param) ")"   (RFC 4466 §2.1); CONDSTORE: RFC 7162 §3.1.8
+result<void> parse_params(wire::scanner& in, bool& condstore)
+{
+    if (in.at_end()) return {};
+    if (auto sp = in.space(); !sp) return sp;
+    if (auto open = in.expect('('); !open) return open;
+    do {
+        if (!in.take_word("CONDSTORE")) return fail(fault::kind::syntax, "the only parameter is CONDSTORE");
+        condstore = true;
+    } while (in.take(' '));
+    if (auto close = in.expect(')'); !close) return close;
+    return in.end();
+}
+
 task<result<reply>> open(invocation& c, bool examine)
 {
     auto& s = c.s;
     auto const name = parse_mailbox(s, c.in);
-    auto const end = name ? c.in.end() : result<void>{};
+    bool condstore = false;
+    auto const end = name ? parse_params(c.in, condstore) : result<void>{};
     if (!end) co_return fail(end);
     // Also when this SELECT fails, the mailbox open before is closed (RFC 9051 §6.3.2).
     if (s.selected() != nullptr) {
@@ -54,6 +70,7 @@ task<result<reply>> open(invocation& c, bool examine)
         s.untagged("OK [CLOSED] the mailbox open before is closed");
     }
     if (!name) co_return fail(name);
+    if (condstore) s.enable_condstore();
     auto m = std::make_unique<selected_mailbox>();
     auto info = co_await s.account().find_mailbox(*name);
     if (!info) co_return fail(info);
@@ -72,6 +89,10 @@ task<result<reply>> open(invocation& c, bool examine)
     }
     append_status_line(out, "UIDVALIDITY", m->announced->uid_validity(), "UIDs are valid");
     append_status_line(out, "UIDNEXT", m->announced->uid_next(), "predicted next UID");
+    append_status_line(out, "HIGHESTMODSEQ", m->announced->highest_modseq(), "mod-sequences are kept");
+    out += "* OK [";
+    append_object_id(out, "MAILBOXID", object_kind::mailbox, s.account().number(), m->info.id);
+    out += "] the name may change, this stays\r\n";
     if (s.rev2()) append_list_line(out, "LIST", m->info, {}, s.names());  // RFC 9051 §6.3.2: LIST with the mailbox's name
     auto const sent = co_await s.send(out);
     if (!sent) co_return fail(sent);

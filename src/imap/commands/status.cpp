@@ -1,22 +1,23 @@
-// STATUS (RFC 9051 §6.3.11; SIZE RFC 8438; RECENT RFC 3501).
+// STATUS (RFC 9051 §6.3.11; SIZE RFC 8438; RECENT RFC 3501; MAILBOXID RFC 8474 §4.3; HIGHESTMODSEQ RFC 7162 §3.1.7).
 #include "imap/commands/status.hpp"
 
 #include <array>
 
 #include "imap/commands/handlers.hpp"
 #include "imap/commands/mailbox_argument.hpp"
+#include "imap/object_id.hpp"
 #include "imap/session.hpp"
 #include "imap/wire/writer.hpp"
 
 namespace mansio::imap::commands {
 namespace {
 
-enum : status_items { messages = 1, recent = 2, uid_next = 4, uid_validity = 8, unseen = 16, deleted = 32, size = 64 };
+enum : status_items { messages = 1, recent = 2, uid_next = 4, uid_validity = 8, unseen = 16, deleted = 32, size = 64, mailbox_id = 128, highest_modseq = 256 };
 constexpr struct {
     std::string_view name;
     status_items bit;
-} known[] = {{"MESSAGES", messages}, {"RECENT", recent},   {"UIDNEXT", uid_next}, {"UIDVALIDITY", uid_validity},
-             {"UNSEEN", unseen},     {"DELETED", deleted}, {"SIZE", size}};
+} known[] = {{"MESSAGES", messages}, {"RECENT", recent}, {"UIDNEXT", uid_next},     {"UIDVALIDITY", uid_validity},    {"UNSEEN", unseen},
+             {"DELETED", deleted},   {"SIZE", size},     {"MAILBOXID", mailbox_id}, {"HIGHESTMODSEQ", highest_modseq}};
 
 /// Messages nobody has been told of yet (RFC 3501 §6.3.10).
 task<result<std::uint32_t>> count_recent(session& s, store::mailbox_id m)
@@ -47,6 +48,7 @@ result<status_items> parse_status_items(wire::scanner& in)
 
 task<result<void>> append_status(session& s, std::string& out, store::mailbox_info m, status_items items)
 {
+    if ((items & highest_modseq) != 0) s.enable_condstore();
     auto const c = co_await s.account().counts(m.id);
     if (!c) co_return fail(c);
     std::uint32_t new_ones = 0;
@@ -55,13 +57,17 @@ task<result<void>> append_status(session& s, std::string& out, store::mailbox_in
         if (!n) co_return fail(n);
         new_ones = *n;
     }
-    std::uint64_t const values[] = {c->messages, new_ones, c->uid_next, c->uid_validity, c->unseen, c->deleted, c->octets};
+    std::uint64_t const values[] = {c->messages, new_ones, c->uid_next, c->uid_validity, c->unseen, c->deleted, c->octets, 0, c->highest_modseq};
     out += "* STATUS ";
     append_mailbox(out, m.name, s.names());
     out += " (";
     for (std::size_t i = 0; i < std::size(known); ++i) {
         if ((items & known[i].bit) == 0) continue;
         if (out.back() != '(') out += ' ';
+        if (known[i].bit == mailbox_id) {
+            append_object_id(out, known[i].name, object_kind::mailbox, s.account().number(), m.id);
+            continue;
+        }
         out += known[i].name;
         out += ' ';
         wire::append_number(out, values[i]);

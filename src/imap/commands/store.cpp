@@ -1,4 +1,6 @@
 // STORE and UID STORE change flags in the selected mailbox (RFC 9051 §6.4.6).
+#include <algorithm>
+
 #include "base/bytes.hpp"
 #include "imap/commands/handlers.hpp"
 #include "imap/session.hpp"
@@ -13,6 +15,19 @@ struct store_args {
     bool silent = false;
 };
 
+// store-modifiers = "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")" SP   (RFC 7162 §3.1.3)
+result<void> parse_modifiers(wire::scanner& in, store_args& a)
+{
+    if (!in.take('(')) return {};
+    if (!in.take_word("UNCHANGEDSINCE")) return fail(fault::kind::syntax, "the only modifier of STORE is UNCHANGEDSINCE");
+    if (auto sp = in.space(); !sp) return sp;
+    auto const since = in.number64();
+    if (!since) return fail(since);
+    a.change.unchanged_since = *since;
+    if (auto close = in.expect(')'); !close) return close;
+    return in.space();
+}
+
 // store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
 result<store_args> parse_store(wire::scanner& in)
 {
@@ -22,6 +37,7 @@ result<store_args> parse_store(wire::scanner& in)
     if (!set) return fail(set);
     a.messages = std::move(*set);
     if (auto sp = in.space(); !sp) return fail(sp);
+    if (auto modifiers = parse_modifiers(in, a); !modifiers) return fail(modifiers);
     a.change.how = in.take('+') ? store::flag_operation::add : in.take('-') ? store::flag_operation::remove : store::flag_operation::replace;
     if (in.take_word("FLAGS.SILENT"))
         a.silent = true;
@@ -78,23 +94,37 @@ std::vector<store::uid> as_expected(selected_mailbox const& m, store::flags_chan
     return out;
 }
 
-void append_fetch_flags(std::string& out, session const& s, std::uint32_t position, store::message_entry const& e, store::mailbox_view const& view, bool by_uid)
+/// What STORE tells of each message it named.
+struct telling {
+    store::mailbox_view_ptr after;
+    std::vector<store::uid> const& conflicts;  ///< not changed: nothing is told of them here (RFC 7162 §3.1.3)
+    bool flags = true;                          ///< false: .SILENT to a client that knows mod-sequences; only those are told
+    bool by_uid = false;
+};
+
+void append_fetch(std::string& out, session const& s, std::uint32_t position, store::message_entry const& e, telling const& t)
 {
     out += "* ";
     wire::append_number(out, position + 1);
     out += " FETCH (";
-    if (by_uid || s.rev2()) {
+    if (t.by_uid || s.rev2() || s.condstore()) {
         out += "UID ";
         wire::append_number(out, e.uid);
         out += ' ';
     }
-    out += "FLAGS ";
-    append_flags(out, view, e.flags, !s.rev2() && s.selected()->is_recent(e.uid));
+    if (t.flags) {
+        out += "FLAGS ";
+        append_flags(out, *t.after, e.flags, !s.rev2() && s.selected()->is_recent(e.uid));
+    }
+    if (s.condstore()) {
+        if (t.flags) out += ' ';
+        append_modseq(out, e.modseq);
+    }
     out += ")\r\n";
 }
 
-/// FETCH FLAGS of every message named, changed or not (RFC 9051 §6.4.6). Answers whether one of them is gone.
-task<result<bool>> tell_flags(session& s, position_ranges const& positions, store::mailbox_view_ptr after, bool by_uid)
+/// FETCH of every message named, changed or not (RFC 9051 §6.4.6). Answers whether one of them is gone.
+task<result<bool>> tell(session& s, position_ranges const& positions, telling t)
 {
     auto const announced = s.selected()->announced;
     position_cursor cursor{positions};
@@ -102,20 +132,38 @@ task<result<bool>> tell_flags(session& s, position_ranges const& positions, stor
     bool gone = false;
     for (cursor.next(slice, 512); !slice.empty(); cursor.next(slice, 512)) {
         std::string out;
-        auto hint = after->lower_bound(announced->uid_at(slice.front()));
+        auto hint = t.after->lower_bound(announced->uid_at(slice.front()));
         for (auto const position : slice) {
             auto const u = announced->uid_at(position);
-            while (hint < after->size() && after->uid_at(hint) < u) ++hint;
-            if (hint < after->size() && after->uid_at(hint) == u)
-                append_fetch_flags(out, s, position, after->at(hint), *after, by_uid);
-            else
+            while (hint < t.after->size() && t.after->uid_at(hint) < u) ++hint;
+            if (hint == t.after->size() || t.after->uid_at(hint) != u)
                 gone = true;
+            else if (!std::ranges::binary_search(t.conflicts, u))
+                append_fetch(out, s, position, t.after->at(hint), t);
         }
         auto const sent = co_await s.send(out);
         if (!sent) co_return fail(sent);
         co_await base::yield_now{};
     }
     co_return gone;
+}
+
+/// "[MODIFIED 7,9] ", in the numbers the command used; empty when nothing stood in the way.
+std::string modified(selected_mailbox const& m, std::vector<store::uid> const& conflicts, bool by_uid)
+{
+    if (conflicts.empty()) return {};
+    std::vector<std::uint32_t> numbers;
+    numbers.reserve(conflicts.size());
+    for (auto const u : conflicts) {
+        auto const at = m.announced->find(u);
+        if (by_uid)
+            numbers.push_back(u);
+        else if (at)
+            numbers.push_back(*at + 1);
+    }
+    std::string out = "[MODIFIED ";
+    wire::append_numbers(out, numbers);
+    return out + "] ";
 }
 
 }  // namespace
@@ -131,24 +179,30 @@ task<result<reply>> store(invocation& c)
     if (m.examined) co_return reply::no("[NOPERM] the mailbox is open read-only");
     if (positions->empty()) co_return reply::ok("no messages changed");
     auto const keywords_before = m.announced->keywords().size();
-    auto const done = co_await s.account().change_flags(m.info.id, m.uids(*positions), args->change);
+    if (args->change.unchanged_since) s.enable_condstore();
+    auto done = co_await s.account().change_flags(m.info.id, m.uids(*positions), args->change);
     if (!done) co_return fail(done);
-    if (args->silent) {
+    std::ranges::sort(done->conflicts);
+    if (args->silent)
         m.note_known(as_expected(m, *done, args->change), *done->after);
-        co_return reply::ok("STORE completed");
-    }
-    if (done->after->keywords().size() > keywords_before) {
+    else
+        m.note_known(done->changed, *done->after);
+    if (!args->silent && done->after->keywords().size() > keywords_before) {
         std::string lists;
         append_flag_lists(lists, m, *done->after);
         auto const told = co_await s.send(lists);
         if (!told) co_return fail(told);
     }
-    auto const gone = co_await tell_flags(s, *positions, done->after, c.by_uid);
-    if (!gone) co_return fail(gone);
-    m.note_known(done->changed, *done->after);
+    bool gone = false;
+    if (!args->silent || s.condstore()) {  // RFC 7162 §3.1.3: also .SILENT tells the new mod-sequence
+        auto const told = co_await tell(s, *positions, telling{done->after, done->conflicts, !args->silent, c.by_uid});
+        if (!told) co_return fail(told);
+        gone = *told && !args->silent;
+    }
+    auto const code = modified(m, done->conflicts, c.by_uid);
     // RFC 2180 §4.2.1: by number the client means a message that is no more
-    if (*gone && !c.by_uid) co_return reply::no("[EXPUNGEISSUED] some of the messages no longer exist");
-    co_return reply::ok("STORE completed");
+    if (gone && !c.by_uid) co_return reply::no((code.empty() ? "[EXPUNGEISSUED] " : code) + "some of the messages no longer exist");
+    co_return reply::ok(code + (code.empty() ? "STORE completed" : "some changed meanwhile"));
 }
 
 }  // namespace mansio::imap::commands
