@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
+#include "imap/capability.hpp"
 #include "net/tls.hpp"
 #include "store/account.hpp"
 #include "store/spool.hpp"
@@ -19,6 +20,7 @@ struct options {
     bool cleartext_sign_in = false;  ///< the demo's --cleartext: a local peer may sign in without TLS
     std::string hostname = "localhost";
     std::string version;
+    extension_set off = {};          ///< switched off for everybody (docs/imap.md)
 };
 
 /// The parts the server stands on. All outlive it.

@@ -32,6 +32,7 @@ session::session(services const& srv, figures& f, base::executor& home, session_
       implicit_tls_(start.implicit_tls)
 {
     figures_.sessions.add(1);
+    on_.remove(srv.options.off);
     if (!start.carried) {
         id_ = base::make_session_id(srv_.random);
         return;
@@ -212,7 +213,8 @@ task<void> session::answer(raw_command& c)
         if (name) full = "UID " + std::string{*name};
     }
     auto const* const what = name ? commands::find(by_uid ? std::string_view{full} : *name) : nullptr;
-    if (what == nullptr) co_return finish_command(*tag, {reply::kind::bad, "there is no such command"});
+    // A switched-off command is not there.
+    if (what == nullptr || !offers(what->part_of)) co_return finish_command(*tag, {reply::kind::bad, "there is no such command"});
     figures_.commands[static_cast<std::size_t>(what - commands::all().data())]->add();
     if (c.refusal) {
         figures_.literals_refused.add();
@@ -284,17 +286,19 @@ void session::untagged(std::string_view text)
 
 std::string session::capabilities() const
 {
-    std::string out = "IMAP4rev2 IMAP4rev1 LITERAL+ ID ENABLE SASL-IR";
-    if (phase_ == phase::greeted) {
-        if (srv_.tls != nullptr && !secure()) out += " STARTTLS";
-        if (!may_sign_in()) return out + " LOGINDISABLED";  // RFC 9051 §6.2.3; trust.md W6: no AUTH= either
-        for (auto const mechanism : auth::sasl_mechanisms()) out += " AUTH=" + std::string{mechanism};
-        return out;
+    std::string out = offers(extension::imap4rev2) ? "IMAP4rev2 IMAP4rev1" : "IMAP4rev1";
+    bool const before = phase_ == phase::greeted;
+    for (auto const& c : imap::capabilities()) {
+        if (!offers(c.what) || c.what == extension::imap4rev2 || (before && !c.before_sign_in)) continue;
+        out += ' ';
+        out += c.name;
+        if (c.what == extension::appendlimit) out += "=" + std::to_string(srv_.limits.message_size);
     }
-    out += " CHILDREN CONDSTORE CREATE-SPECIAL-USE ESEARCH IDLE LIST-EXTENDED LIST-STATUS MOVE MULTIAPPEND NAMESPACE OBJECTID PREVIEW SAVEDATE SEARCHRES "
-           "SPECIAL-USE STATUS=SIZE "
-           "UIDPLUS UNSELECT UTF8=ACCEPT WITHIN APPENDLIMIT=";
-    return out + std::to_string(srv_.limits.message_size);
+    if (!before) return out;
+    if (srv_.tls != nullptr && !secure()) out += " STARTTLS";
+    if (!may_sign_in()) return out + " LOGINDISABLED";  // RFC 9051 §6.2.3; trust.md W6: no AUTH= either
+    for (auto const mechanism : auth::sasl_mechanisms()) out += " AUTH=" + std::string{mechanism};
+    return out;
 }
 
 void session::signed_in(auth::signed_in user)

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "imap/capability.hpp"
 #include "imap/figures.hpp"
 #include "imap/names.hpp"
 #include "imap/reader.hpp"
@@ -86,6 +87,9 @@ public:
     /// Queues a short line without waiting: "* " + text + CRLF.
     void untagged(std::string_view text);
     [[nodiscard]] std::string capabilities() const;
+    /// What is switched on for this server and, after sign-in, for this account.
+    [[nodiscard]] extension_set const& on() const noexcept { return on_; }
+    [[nodiscard]] bool offers(extension e) const noexcept { return on_.has(e); }
 
     void signed_in(auth::signed_in user);
     /// Counts a failure; closes when there were too many.
@@ -132,6 +136,7 @@ private:
     bool stopping_ = false, revoked_ = false, busy_ = false, counted_ = false;
     bool fresh_ = true;  // nothing was read yet, in clear or since TLS began
     unsigned strikes_ = 0, failures_ = 0;
+    extension_set on_ = extension_set::all();
     std::unique_ptr<auth::signed_in> user_;
     store::account_ref account_;
     std::shared_ptr<void> revocation_;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/executor.hpp"
+#include "imap/capability.hpp"
 #include "imap/reply.hpp"
 #include "imap/wire/scanner.hpp"
 
@@ -43,6 +44,7 @@ struct command {
     when legal;
     numbers shift;
     handler run;
+    extension part_of = extension::none;  ///< switched off, there is no such command
 };
 
 /// All, sorted by name.

@@ -1,0 +1,80 @@
+#include "imap/capability.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/bytes.hpp"
+
+namespace mansio::imap {
+namespace {
+
+constexpr bool early = true, late = false;
+constexpr bool rev2 = true, extra = false;
+
+using enum extension;
+constexpr std::array table{
+    //         extension    advertised as   source               before sign-in  part of IMAP4rev2
+    capability{appendlimit, "APPENDLIMIT", "RFC 7889", late, extra},
+    capability{children, "CHILDREN", "RFC 3348", late, extra},
+    capability{condstore, "CONDSTORE", "RFC 7162 §3.1", late, extra},
+    capability{create_special_use, "CREATE-SPECIAL-USE", "RFC 6154 §3", late, extra},
+    capability{enable, "ENABLE", "RFC 5161", early, rev2},
+    capability{esearch, "ESEARCH", "RFC 4731", late, rev2},
+    capability{id, "ID", "RFC 2971", early, extra},
+    capability{idle, "IDLE", "RFC 2177", late, rev2},
+    capability{imap4rev2, "IMAP4rev2", "RFC 9051", early, rev2},
+    capability{list_extended, "LIST-EXTENDED", "RFC 5258", late, rev2},
+    capability{list_status, "LIST-STATUS", "RFC 5819", late, rev2},
+    capability{literal_plus, "LITERAL+", "RFC 7888", early, extra},
+    capability{extension::move, "MOVE", "RFC 6851", late, rev2},
+    capability{multiappend, "MULTIAPPEND", "RFC 3502", late, extra},
+    capability{name_space, "NAMESPACE", "RFC 2342", late, rev2},
+    capability{objectid, "OBJECTID", "RFC 8474", late, extra},
+    capability{preview, "PREVIEW", "RFC 8970", late, extra},
+    capability{sasl_ir, "SASL-IR", "RFC 4959", early, rev2},
+    capability{savedate, "SAVEDATE", "RFC 8514", late, extra},
+    capability{searchres, "SEARCHRES", "RFC 5182", late, rev2},
+    capability{special_use, "SPECIAL-USE", "RFC 6154 §2", late, rev2},
+    capability{status_size, "STATUS=SIZE", "RFC 8438", late, rev2},
+    capability{uidplus, "UIDPLUS", "RFC 4315", late, rev2},
+    capability{unselect, "UNSELECT", "RFC 3691", late, rev2},
+    capability{utf8_accept, "UTF8=ACCEPT", "RFC 6855", late, extra},
+    capability{within, "WITHIN", "RFC 5032", late, extra},
+};
+static_assert(std::ranges::is_sorted(table, {}, &capability::name));
+static_assert(table.size() + 1 == static_cast<std::size_t>(count), "every extension has its row");
+
+}  // namespace
+
+extension_set extension_set::all() noexcept
+{
+    extension_set s;
+    s.bits_.set();
+    return s;
+}
+
+void extension_set::remove(extension_set const& off) noexcept
+{
+    bits_ &= ~off.bits_;
+    add(none);
+    if (std::ranges::any_of(table, [this](auto const& c) { return c.in_rev2 && !has(c.what); })) bits_[static_cast<std::size_t>(imap4rev2)] = false;
+}
+
+std::span<capability const> capabilities() noexcept { return table; }
+
+std::optional<extension> find_extension(std::string_view name) noexcept
+{
+    for (auto const& c : table)
+        if (base::equal_ignoring_case(c.name, name)) return c.what;
+    return std::nullopt;
+}
+
+extension_set extensions_named(std::vector<std::string> const& names) noexcept
+{
+    extension_set s;
+    for (auto const& n : names)
+        if (auto const e = find_extension(n)) s.add(*e);
+    return s;
+}
+
+}  // namespace mansio::imap
