@@ -31,6 +31,7 @@ constexpr std::array table{
     capability{name_space, "NAMESPACE", "RFC 2342", late, rev2},
     capability{objectid, "OBJECTID", "RFC 8474", late, extra},
     capability{preview, "PREVIEW", "RFC 8970", late, extra},
+    capability{qresync, "QRESYNC", "RFC 7162 §3.2", late, extra},
     capability{sasl_ir, "SASL-IR", "RFC 4959", early, rev2},
     capability{savedate, "SAVEDATE", "RFC 8514", late, extra},
     capability{searchres, "SEARCHRES", "RFC 5182", late, rev2},
@@ -67,6 +68,13 @@ std::optional<extension> find_extension(std::string_view name) noexcept
     for (auto const& c : table)
         if (base::equal_ignoring_case(c.name, name)) return c.what;
     return std::nullopt;
+}
+
+std::string_view name_of(extension e) noexcept
+{
+    for (auto const& c : table)
+        if (c.what == e) return c.name;
+    return {};
 }
 
 extension_set extensions_named(std::vector<std::string> const& names) noexcept

@@ -30,6 +30,7 @@ enum class extension : std::uint8_t {
     name_space,
     objectid,
     preview,
+    qresync,
     sasl_ir,
     savedate,
     searchres,
@@ -67,6 +68,8 @@ struct capability {
 [[nodiscard]] std::span<capability const> capabilities() noexcept;
 /// By the name CAPABILITY has, ASCII case ignored. nullopt: there is no such extension.
 [[nodiscard]] std::optional<extension> find_extension(std::string_view name) noexcept;
+/// As CAPABILITY has it.
+[[nodiscard]] std::string_view name_of(extension e) noexcept;
 /// Those of a list of names; unknown ones, of another release perhaps, are left out.
 [[nodiscard]] extension_set extensions_named(std::vector<std::string> const& names) noexcept;
 

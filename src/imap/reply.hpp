@@ -17,6 +17,10 @@ struct reply {
     };
     kind what = kind::ok;
     std::string text;  ///< "[CODE] words"
+    /// The command counted with message numbers after all: no EXPUNGE before its answer.
+    bool numbers_used = false;
+    /// Messages are gone by this command: to a client that wants it the answer tells the mod-sequence it now knows of (RFC 7162 §3.2.7).
+    bool tells_modseq = false;
     reply(kind what_, std::string text_) : what(what_), text(std::move(text_)) {}
     [[nodiscard]] static reply ok(std::string text) { return {kind::ok, std::move(text)}; }
     [[nodiscard]] static reply no(std::string text) { return {kind::no, std::move(text)}; }

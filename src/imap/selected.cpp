@@ -116,6 +116,26 @@ void append_modseq(std::string& out, store::mod_seq m)
     out += ')';
 }
 
+void append_flags_fetch(std::string& out, session const& s, selected_mailbox const& m, store::mailbox_view const& view, std::uint32_t number,
+                        store::message_entry const& entry)
+{
+    out += "* ";
+    wire::append_number(out, number);
+    out += " FETCH (";
+    if (s.rev2() || s.condstore()) {
+        out += "UID ";
+        wire::append_number(out, entry.uid);
+        out += ' ';
+    }
+    out += "FLAGS ";
+    append_flags(out, view, entry.flags, !s.rev2() && m.is_recent(entry.uid));
+    if (s.condstore()) {
+        out += ' ';
+        append_modseq(out, entry.modseq);
+    }
+    out += ")\r\n";
+}
+
 void append_flag_lists(std::string& out, selected_mailbox const& m, store::mailbox_view const& view)
 {
     using store::right;
@@ -138,9 +158,27 @@ void append_flag_lists(std::string& out, selected_mailbox const& m, store::mailb
 
 namespace {
 
+/// VANISHED with the UIDs of `old` that `now` has not (RFC 7162 §3.2.10.2).
+task<result<void>> announce_vanished(session& s, store::mailbox_view_ptr old, store::mailbox_view_ptr now)
+{
+    std::vector<std::uint32_t> gone;
+    std::uint32_t place = 0;  // in now
+    for (std::uint32_t p = 0; p < old->size(); ++p) {
+        if (place < now->size() && now->uid_at(place) == old->uid_at(p))
+            ++place;
+        else
+            gone.push_back(old->uid_at(p));
+    }
+    std::string out = "* VANISHED ";
+    wire::append_numbers(out, gone);
+    out += "\r\n";
+    co_return co_await s.send(out);
+}
+
 /// EXPUNGE for each message of `old` that `now` has not, first to last: each number counts what was announced gone before it.
 task<result<void>> announce_expunged(session& s, store::mailbox_view_ptr old, store::mailbox_view_ptr now)
 {
+    if (s.qresync()) co_return co_await announce_vanished(s, std::move(old), std::move(now));
     std::string out;
     std::uint32_t place = 0;  // in now
     std::uint32_t gone = 0;
@@ -171,21 +209,7 @@ task<result<void>> announce_flags(session& s, store::mailbox_view_ptr old, store
     for (auto const position : changed) {
         auto const entry = now->at(position);
         if (std::ranges::binary_search(m.known, std::pair{entry.uid, entry.modseq})) continue;
-        out += "* ";
-        wire::append_number(out, position + 1);
-        out += " FETCH (";
-        if (s.rev2() || s.condstore()) {  // RFC 9051 §7.5.2, RFC 7162 §3.2.4: the UID comes along
-            out += "UID ";
-            wire::append_number(out, entry.uid);
-            out += ' ';
-        }
-        out += "FLAGS ";
-        append_flags(out, *now, entry.flags, !s.rev2() && m.is_recent(entry.uid));
-        if (s.condstore()) {
-            out += ' ';
-            append_modseq(out, entry.modseq);
-        }
-        out += ")\r\n";
+        append_flags_fetch(out, s, m, *now, position + 1, entry);
         if (out.size() < piece) continue;
         auto const sent = co_await s.send(out);
         if (!sent) co_return fail(sent);
@@ -221,7 +245,11 @@ task<result<void>> announce(session& s, store::mailbox_view_ptr now, bool may_ex
         co_return result<void>{};
     auto const remaining = now->lower_bound(old->uid_next());  // of the messages the client counts
     if (remaining < old->size()) {
-        if (!may_expunge) co_return result<void>{};
+        if (!may_expunge) {
+            // A mod-sequence this command told must not make the client think it knows of the expunges held back (RFC 7162 §3.2).
+            if (s.qresync()) s.untagged("OK [HIGHESTMODSEQ " + std::to_string(old->highest_modseq()) + "] messages are gone; told later");
+            co_return result<void>{};
+        }
         auto const told = co_await announce_expunged(s, old, now);
         if (!told) co_return fail(told);
     }

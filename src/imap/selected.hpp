@@ -60,6 +60,9 @@ struct selected_mailbox {
 void append_flags(std::string& out, store::mailbox_view const& view, store::flag_set const& flags, bool recent);
 /// "MODSEQ (12345)"
 void append_modseq(std::string& out, store::mod_seq m);
+/// "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))", told unasked: with what this client wants beside the flags (RFC 9051 §7.5.2, RFC 7162 §3.2.4).
+void append_flags_fetch(std::string& out, session const& s, selected_mailbox const& m, store::mailbox_view const& view, std::uint32_t number,
+                        store::message_entry const& entry);
 /// "* FLAGS (…)" and "* OK [PERMANENTFLAGS (…)]", both lines.
 void append_flag_lists(std::string& out, selected_mailbox const& m, store::mailbox_view const& view);
 

@@ -234,12 +234,14 @@ task<void> session::answer(raw_command& c)
     if (!done && done.error().what == fault::kind::broken)
         srv_.log.error("imap_command_failed", {{"session", id_}, {"command", what->name}, {"fault", done.error()}});
     if (selected_ && what->shift != commands::numbers::untouched) {
-        auto const told = co_await sync(what->shift == commands::numbers::may_shift);
+        auto const told = co_await sync(what->shift == commands::numbers::may_shift && !(done && done->numbers_used));
         if (!told) {
             phase_ = phase::over;
             co_return;
         }
     }
+    if (done && done->tells_modseq && qresync_ && selected_)
+        done->text = "[HIGHESTMODSEQ " + std::to_string(selected_->announced->highest_modseq()) + "] " + done->text;
     if (done)
         finish_command(*tag, *done);
     else
@@ -330,6 +332,12 @@ void session::enable_condstore()
 {
     if (std::exchange(condstore_, true) || selected_ == nullptr) return;
     untagged("OK [HIGHESTMODSEQ " + std::to_string(selected_->announced->highest_modseq()) + "] mod-sequences from now on");
+}
+
+void session::enable_qresync()
+{
+    qresync_ = true;
+    enable_condstore();
 }
 
 void session::select(std::unique_ptr<selected_mailbox> m)

@@ -98,6 +98,9 @@ public:
     /// The client wants mod-sequences from now on (RFC 7162 §3.1); the mailbox it has open tells its highest.
     void enable_condstore();
     [[nodiscard]] bool condstore() const noexcept { return condstore_; }
+    /// VANISHED instead of EXPUNGE from now on, and SELECT (QRESYNC …) (RFC 7162 §3.2.3); mod-sequences with it.
+    void enable_qresync();
+    [[nodiscard]] bool qresync() const noexcept { return qresync_; }
     void select(std::unique_ptr<selected_mailbox> m);
     void unselect() noexcept;
     /// Everything said before TLS is forgotten (trust.md W4).
@@ -132,7 +135,7 @@ private:
     std::unique_ptr<net::connection_table::ticket> held_;
     std::string id_;
     phase phase_ = phase::greeted;
-    bool implicit_tls_ = false, carried_ = false, rev2_ = false, utf8_ = false, condstore_ = false;
+    bool implicit_tls_ = false, carried_ = false, rev2_ = false, utf8_ = false, condstore_ = false, qresync_ = false;
     bool stopping_ = false, revoked_ = false, busy_ = false, counted_ = false;
     bool fresh_ = true;  // nothing was read yet, in clear or since TLS began
     unsigned strikes_ = 0, failures_ = 0;

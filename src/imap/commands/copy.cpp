@@ -60,8 +60,10 @@ task<result<reply>> move(invocation& c)
     auto const done = co_await c.s.account().move(c.s.selected()->info.id, std::move(args->which), to->id);
     if (!done) co_return fail(done);
     // COPYUID comes untagged, before the EXPUNGEs (RFC 9051 §6.4.8).
+    auto answer = reply::ok("MOVE completed");
+    answer.tells_modseq = !done->from.empty();  // RFC 6851 §4.4
     if (!done->from.empty()) c.s.untagged("OK " + copy_uid(*done) + "moved");
-    co_return reply::ok("MOVE completed");
+    co_return answer;
 }
 
 }  // namespace mansio::imap::commands

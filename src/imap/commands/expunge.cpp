@@ -11,7 +11,9 @@ task<result<reply>> remove(session& s, std::optional<store::uid_set> which)
     if (m.examined) co_return reply::no("[NOPERM] the mailbox is open read-only");
     auto const removed = co_await s.account().expunge(m.info.id, std::move(which));
     if (!removed) co_return fail(removed);
-    co_return reply::ok("EXPUNGE completed");
+    auto done = reply::ok("EXPUNGE completed");
+    done.tells_modseq = !removed->empty();
+    co_return done;
 }
 
 }  // namespace

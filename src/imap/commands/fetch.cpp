@@ -6,6 +6,7 @@
 #include "imap/commands/fetch_items.hpp"
 #include "imap/commands/handlers.hpp"
 #include "imap/object_id.hpp"
+#include "imap/resync.hpp"
 #include "imap/session.hpp"
 #include "imap/wire/writer.hpp"
 
@@ -19,24 +20,35 @@ struct fetch_args {
     wire::sequence_set messages;
     fetch_items items;
     std::optional<store::mod_seq> changed_since;
+    bool vanished = false;  ///< those of them that are gone since are told too
 };
 
-// fetch-modifiers = SP "(" "CHANGEDSINCE" SP mod-sequence-value ")"   (RFC 7162 §3.1.4.1)
-result<void> parse_modifiers(wire::scanner& in, fetch_args& a)
+// fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"; CHANGEDSINCE: RFC 7162 §3.1.4.1; VANISHED: §3.2.6
+result<void> parse_modifiers(invocation& c, fetch_args& a)
 {
+    auto& in = c.in;
     if (!in.take_text(" (")) return {};
-    if (!in.take_word("CHANGEDSINCE")) return fail(fault::kind::syntax, "the only modifier of FETCH is CHANGEDSINCE");
-    if (auto sp = in.space(); !sp) return sp;
-    auto const since = in.number64();
-    if (!since) return fail(since);
-    a.changed_since = *since;
-    a.items.modseq = true;
+    do {
+        if (c.s.offers(extension::condstore) && in.take_word("CHANGEDSINCE")) {
+            if (auto sp = in.space(); !sp) return sp;
+            auto const since = in.number64();
+            if (!since) return fail(since);
+            a.changed_since = *since;
+            a.items.modseq = true;
+        } else if (c.by_uid && c.s.qresync() && in.take_word("VANISHED")) {
+            a.vanished = true;
+        } else {
+            return fail(fault::kind::syntax, "there is no such modifier here");
+        }
+    } while (in.take(' '));
+    if (a.vanished && !a.changed_since) return fail(fault::kind::syntax, "VANISHED goes with CHANGEDSINCE");
     return in.expect(')');
 }
 
 // fetch = "FETCH" SP sequence-set SP (…) [fetch-modifiers]
-result<fetch_args> parse_fetch(wire::scanner& in)
+result<fetch_args> parse_fetch(invocation& c)
 {
+    auto& in = c.in;
     fetch_args a;
     if (auto sp = in.space(); !sp) return fail(sp);
     auto set = wire::parse_sequence_set(in);
@@ -46,7 +58,7 @@ result<fetch_args> parse_fetch(wire::scanner& in)
     auto items = parse_fetch_items(in);
     if (!items) return fail(items);
     a.items = std::move(*items);
-    if (auto modifiers = parse_modifiers(in, a); !modifiers) return fail(modifiers);
+    if (auto modifiers = parse_modifiers(c, a); !modifiers) return fail(modifiers);
     if (auto end = in.end(); !end) return fail(end);
     return a;
 }
@@ -251,13 +263,19 @@ task<result<void>> fetch_all(fetching& f, position_ranges const& positions)
 
 task<result<reply>> fetch(invocation& c)
 {
-    auto args = parse_fetch(c.in);
+    auto args = parse_fetch(c);
     if (!args) co_return fail(args);
     if (c.by_uid) args->items.uid = true;  // RFC 9051 §6.4.9
     auto& m = *c.s.selected();
     auto positions = m.find(args->messages, c.by_uid);
     if (!positions) co_return fail(positions);
     if (args->items.modseq) c.s.enable_condstore();
+    if (args->vanished) {
+        auto const last = m.announced->size() == 0 ? 0 : m.announced->uid_at(m.announced->size() - 1);
+        auto uids = args->messages.saved ? m.saved : wire::resolve(args->messages, last);
+        auto const told = co_await tell_vanished(c.s, m, std::move(uids), *args->changed_since);
+        if (!told) co_return fail(told);
+    }
     if (positions->empty()) co_return reply::ok("no messages");
     auto latest = co_await c.s.account().view(m.info.id);
     if (!latest) co_return fail(latest);

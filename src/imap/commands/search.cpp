@@ -233,7 +233,9 @@ task<result<reply>> search(invocation& c)
         auto const sent = co_await c.s.send(text);
         if (!sent) co_return fail(sent);
     }
-    co_return reply::ok("SEARCH completed");
+    auto answer_reply = reply::ok("SEARCH completed");
+    answer_reply.numbers_used = args->program.has(search_key::kind::set);  // UID SEARCH 2:4: RFC 9051 §7.5.1
+    co_return answer_reply;
 }
 
 }  // namespace mansio::imap::commands

@@ -3,6 +3,7 @@
 #include "imap/commands/listing.hpp"
 #include "imap/commands/mailbox_argument.hpp"
 #include "imap/object_id.hpp"
+#include "imap/resync.hpp"
 #include "imap/session.hpp"
 #include "imap/wire/writer.hpp"
 
@@ -43,15 +44,29 @@ task<result<void>> append_rev1(session& s, selected_mailbox& m, std::string& out
     co_return result<void>{};
 }
 
-// select-params = SP "(" select-param *(SP select-param) ")"   (RFC 4466 §2.1); CONDSTORE: RFC 7162 §3.1.8
-result<void> parse_params(wire::scanner& in, bool& condstore)
+struct open_args {
+    bool condstore = false;
+    std::optional<known_state> known;
+};
+
+// select-params = SP "(" select-param *(SP select-param) ")"   (RFC 4466 §2.1); CONDSTORE: RFC 7162 §3.1.8; QRESYNC: §3.2.5
+result<void> parse_params(session const& s, wire::scanner& in, open_args& a)
 {
     if (in.at_end()) return {};
     if (auto sp = in.space(); !sp) return sp;
     if (auto open = in.expect('('); !open) return open;
     do {
-        if (!in.take_word("CONDSTORE")) return fail(fault::kind::syntax, "the only parameter is CONDSTORE");
-        condstore = true;
+        if (s.offers(extension::condstore) && in.take_word("CONDSTORE")) {
+            a.condstore = true;
+        } else if (s.offers(extension::qresync) && in.take_word("QRESYNC")) {
+            if (!s.qresync()) return fail(fault::kind::syntax, "ENABLE QRESYNC comes first");
+            if (auto sp = in.space(); !sp) return sp;
+            auto known = parse_known_state(in);
+            if (!known) return fail(known);
+            a.known = std::move(*known);
+        } else {
+            return fail(fault::kind::syntax, "there is no such parameter");
+        }
     } while (in.take(' '));
     if (auto close = in.expect(')'); !close) return close;
     return in.end();
@@ -61,8 +76,8 @@ task<result<reply>> open(invocation& c, bool examine)
 {
     auto& s = c.s;
     auto const name = parse_mailbox(s, c.in);
-    bool condstore = false;
-    auto const end = name ? parse_params(c.in, condstore) : result<void>{};
+    open_args args;
+    auto const end = name ? parse_params(s, c.in, args) : result<void>{};
     if (!end) co_return fail(end);
     // Also when this SELECT fails, the mailbox open before is closed (RFC 9051 §6.3.2).
     if (s.selected() != nullptr) {
@@ -70,7 +85,7 @@ task<result<reply>> open(invocation& c, bool examine)
         s.untagged("OK [CLOSED] the mailbox open before is closed");
     }
     if (!name) co_return fail(name);
-    if (condstore) s.enable_condstore();
+    if (args.condstore) s.enable_condstore();
     auto m = std::make_unique<selected_mailbox>();
     auto info = co_await s.account().find_mailbox(*name);
     if (!info) co_return fail(info);
@@ -96,6 +111,10 @@ task<result<reply>> open(invocation& c, bool examine)
     if (s.rev2()) append_list_line(out, "LIST", m->info, {}, s.names());  // RFC 9051 §6.3.2: LIST with the mailbox's name
     auto const sent = co_await s.send(out);
     if (!sent) co_return fail(sent);
+    if (args.known) {
+        auto const told = co_await tell_missed(s, *m, *args.known);
+        if (!told) co_return fail(told);
+    }
     auto const read_only = m->read_only();
     s.select(std::move(m));
     if (read_only) co_return reply::ok(examine ? "[READ-ONLY] EXAMINE completed" : "[READ-ONLY] SELECT completed");
