@@ -62,7 +62,7 @@ void sets(std::string_view octets)
 void commands_of(std::string_view octets)
 {
     wire::scanner fetch{octets};
-    static_cast<void>(commands::parse_fetch_items(fetch));
+    static_cast<void>(commands::parse_fetch_items(fetch, extension_set::all()));
     wire::scanner search{octets};
     auto const program = commands::search_program::parse(search, 256);
     if (program) {

@@ -1,6 +1,8 @@
 // domain, account and alias: who lives here.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "admin/calls.hpp"
 #include "base/bytes.hpp"
 
@@ -14,7 +16,8 @@ json::object as_json(auth::account const& a)
             {"quota_octets", a.quota_octets},
             {"enabled", a.enabled},
             {"administrator", a.administrator},
-            {"portal_password", a.has_portal_password}};
+            {"portal_password", a.has_portal_password},
+            {"imap_off", json::value_from(a.imap_off)}};
 }
 
 json::object as_json(auth::domain const& d)
@@ -22,6 +25,22 @@ json::object as_json(auth::domain const& d)
     json::object o{{"name", d.name}, {"subaddress_separator", d.subaddress_separator == '\0' ? std::string{} : std::string(1, d.subaddress_separator)}};
     if (d.catch_all) o["catch_all"] = *d.catch_all;
     return o;
+}
+
+/// "SORT, NOTIFY": extensions in the letters CAPABILITY has. Empty: none.
+result<void> read_imap_off(services const& s, json::object const& args, auth::account& a)
+{
+    if (!args.contains("imap_off")) return {};
+    std::vector<std::string> off;
+    for (auto const& word : base::words_of(text_or(args, "imap_off", ""), ", ")) {
+        auto const known = std::ranges::find_if(s.imap_extensions, [&](auto const& e) { return base::equal_ignoring_case(e, word); });
+        if (known == s.imap_extensions.end())
+            return fail(fault::kind::refused,
+                        fmt::format("there is no IMAP extension {}; there are {}", base::printable(word), base::joined(s.imap_extensions, " ")));
+        if (std::ranges::find(off, *known) == off.end()) off.push_back(*known);
+    }
+    a.imap_off = std::move(off);
+    return {};
 }
 
 result<void> read_domain(json::object const& args, auth::domain& d)
@@ -136,6 +155,8 @@ task<result<json::object>> account_set(services const& s, json::object args)
     a->display_name = text_or(args, "display_name", a->display_name);
     a->enabled = flag_or(args, "enabled", a->enabled);
     a->administrator = flag_or(args, "administrator", a->administrator);
+    auto const good = read_imap_off(s, args, *a);
+    if (!good) co_return fail(good);
     auto const done = co_await s.directory.update_account(*a);
     if (!done) co_return fail(done);
     if (new_quota) {

@@ -22,6 +22,7 @@ struct services {
     base::log& log;
     std::function<result<void>()> reload;      ///< applies what can change live
     std::function<std::string()> status;       ///< JSON object text: version, uptime, health
+    std::vector<std::string> imap_extensions;  ///< that can be switched off, as CAPABILITY has them
 };
 
 /// Adds `POST /v1/<noun>/<verb>` for every call of the table in service.cpp to a server whose socket only operators can open

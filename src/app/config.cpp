@@ -14,6 +14,7 @@
 #include <toml++/toml.h>
 
 #include "base/bytes.hpp"
+#include "imap/capability.hpp"
 #include "net/address.hpp"
 
 namespace mansio::app {
@@ -64,6 +65,8 @@ std::vector<known_key> const& known_keys()
          "Networks that are not global but may be connected to all the same: \"10.20.0.0/16\". Everything else private is refused.", true},
         {"relay.ca_file", &config::relay_ca_file, "PEM file of certificate authorities for outgoing TLS. Empty: the system's."},
         {"relay.port", &config::relay_port, "Port of other servers' MX."},
+        {"imap.off", &config::imap_off,
+         "IMAP extensions switched off for everybody, as CAPABILITY names them: [\"NOTIFY\"]. For one account: mansio account set --imap-off."},
         {"accounts.default_folders", &config::default_folders, "New accounts get Drafts, Sent, Junk, Trash and Archive."},
         {"accounts.subaddresses", &config::subaddresses, "Mail for name+detail@ goes to the mailbox \"detail\" where there is one, else to INBOX."},
     };
@@ -311,6 +314,9 @@ std::vector<std::string> check_config(config const& c)
     if (c.dns_trust_anchor_file != "none") check_readable(problems, "dns.trust_anchor_file", c.dns_trust_anchor_file);
     for (auto const& a : c.egress_allow)
         if (!net::cidr::parse(a)) problems.push_back(fmt::format("egress.allow: '{}' is no network; write \"10.20.0.0/16\".", base::printable(a)));
+    for (auto const& e : c.imap_off)
+        if (!imap::find_extension(e))
+            problems.push_back(fmt::format("imap.off: there is no IMAP extension '{}'; docs/imap.md lists them.", base::printable(e)));
     for (auto const& a : c.dns_forwarders)
         if (!net::endpoint::parse(a))
             problems.push_back(fmt::format("dns.forwarders: '{}' is no address with a port; write \"192.0.2.53:53\".", base::printable(a)));

@@ -32,6 +32,8 @@ struct config {
     std::string relay_ca_file;
     std::uint64_t relay_port = 25;
 
+    std::vector<std::string> imap_off;
+
     bool default_folders = true;
     bool subaddresses = true;
 

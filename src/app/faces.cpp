@@ -27,15 +27,25 @@ void server_process::impl::build_faces()
     so.hostname = settings.hostname;
     so.cleartext_sign_in = clear;
     smtp = std::make_unique<smtp::server>(smtp::services{*pipeline, *sign_in, settings.limits, random, log, metrics}, std::move(so));
-    imap = std::make_unique<imap::server>(imap::services{
-        *accounts, *sign_in, *spool, tls_people.get(), &pool, settings.limits, clock, random, log, metrics, {clear, settings.hostname, version_text}});
+    imap = std::make_unique<imap::server>(imap::services{*accounts,
+                                                         *sign_in,
+                                                         *spool,
+                                                         tls_people.get(),
+                                                         &pool,
+                                                         settings.limits,
+                                                         clock,
+                                                         random,
+                                                         log,
+                                                         metrics,
+                                                         {clear, settings.hostname, version_text, imap::extensions_named(settings.imap_off)}});
     pop3 = std::make_unique<pop3::server>(
         pop3::services{*accounts, *sign_in, tls_people.get(), settings.limits, clock, random, log, metrics, {clear, settings.hostname}});
     admin_http = std::make_unique<http::server>(settings.limits, log, metrics, "admin");
     metrics_http = std::make_unique<http::server>(settings.limits, log, metrics, "metrics");
     metrics_http->route("GET", "/metrics", [this](http::request) { return metrics_page(metrics); });
     admin_http->route("GET", "/metrics", [this](http::request) { return metrics_page(metrics); });
-    admin_services.emplace(admin::services{*directory, *sign_in, *accounts, *mail, log, [this] { return reload(); }, [this] { return status(); }});
+    admin_services.emplace(admin::services{*directory, *sign_in, *accounts, *mail, log, [this] { return reload(); }, [this] { return status(); }, {}});
+    for (auto const& c : imap::capabilities()) admin_services->imap_extensions.emplace_back(c.name);
     admin = std::make_unique<admin::service>(*admin_services, *admin_http);
 }
 

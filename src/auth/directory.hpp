@@ -31,6 +31,7 @@ struct account {
     bool enabled = true;
     bool administrator = false;
     bool has_portal_password = false;
+    std::vector<std::string> imap_off;      ///< IMAP extensions switched off for this account: a program that stumbles over one
 };
 struct alias {
     std::string address;                    ///< canonical

@@ -7,7 +7,8 @@ namespace {
 constexpr std::uint8_t format = 1;
 constexpr std::uint8_t kind_account = 1, kind_alias = 2;
 constexpr std::uint8_t has_catch_all = 1;
-constexpr std::uint8_t enabled = 1, administrator = 2, portal = 4;
+constexpr std::uint8_t enabled = 1, administrator = 2, portal = 4, has_settings = 8;
+constexpr std::uint8_t setting_imap_off = 1;
 constexpr std::uint8_t read_only = 1;
 
 std::string with_number(std::string_view prefix, account_number n)
@@ -37,6 +38,25 @@ std::optional<base::row_reader> open(std::string_view row)
     base::row_reader r{*body};
     if (r.u8() != format) return std::nullopt;
     return r;
+}
+
+/// What only few accounts have: tag and value.
+std::vector<std::pair<std::uint8_t, std::string>> settings_of(account const& a)
+{
+    std::vector<std::pair<std::uint8_t, std::string>> out;
+    if (!a.imap_off.empty()) out.emplace_back(setting_imap_off, base::joined(a.imap_off, " "));
+    return out;
+}
+
+/// A tag this build does not know is left out.
+void take_settings(base::row_reader& r, account& a)
+{
+    auto const count = r.varint();
+    for (std::uint64_t i = 0; i < count && r.ok(); ++i) {
+        auto const tag = r.u8();
+        auto const value = r.octets();
+        if (tag == setting_imap_off) a.imap_off = base::words_of(value);
+    }
 }
 }  // namespace
 
@@ -76,8 +96,12 @@ std::string encode(domain const& d)
 std::string encode(account const& a)
 {
     auto w = begin();
-    auto const flags = static_cast<std::uint8_t>((a.enabled ? enabled : 0) | (a.administrator ? administrator : 0) | (a.has_portal_password ? portal : 0));
+    auto const settings = settings_of(a);
+    auto const flags = static_cast<std::uint8_t>((a.enabled ? enabled : 0) | (a.administrator ? administrator : 0) | (a.has_portal_password ? portal : 0) |
+                                                 (settings.empty() ? 0 : has_settings));
     w.u8(kind_account).varint(a.number).u8(flags).varint(a.quota_octets).octets(a.display_name).octets(a.address);
+    if (!settings.empty()) w.varint(settings.size());
+    for (auto const& [tag, value] : settings) w.u8(tag).octets(value);
     return w.take_sealed();
 }
 
@@ -155,6 +179,7 @@ result<address_row> decode_address_row(std::string_view row)
         a.quota_octets = r->varint();
         a.display_name = r->octets();
         a.address = r->octets();
+        if ((flags & has_settings) != 0) take_settings(*r, a);
         if (!r->ok() || !r->at_end()) return damaged("a/");
         return address_row{std::move(a)};
     }

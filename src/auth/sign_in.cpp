@@ -160,6 +160,7 @@ task<result<signed_in>> sign_in::impl::check(std::string user, std::string secre
     signed_in in;
     in.account = number;
     in.address = who->address;
+    in.imap_off = who->imap_off;
     in.who = store::principal::person(number, who->address, p->read_only ? read_only_rights : store::all_rights, p->id);
     co_return std::move(in);
 }

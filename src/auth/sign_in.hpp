@@ -45,6 +45,7 @@ struct signed_in {
     store::principal who;
     account_number account = 0;
     std::string address;
+    std::vector<std::string> imap_off;   ///< account::imap_off
 };
 
 /// Threads: any executor, answers there. Same words, same work, same time for unknown user, wrong secret, disabled account and the right

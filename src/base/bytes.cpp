@@ -258,6 +258,27 @@ bool starts_with_ignoring_case(std::string_view s, std::string_view prefix) noex
 {
     return s.size() >= prefix.size() && equal_ignoring_case(s.substr(0, prefix.size()), prefix);
 }
+std::vector<std::string> words_of(std::string_view s, std::string_view separators)
+{
+    std::vector<std::string> out;
+    while (!s.empty()) {
+        auto const end = std::min(s.find_first_of(separators), s.size());
+        if (end != 0) out.emplace_back(s.substr(0, end));
+        s.remove_prefix(std::min(end + 1, s.size()));
+    }
+    return out;
+}
+
+std::string joined(std::vector<std::string> const& words, std::string_view between)
+{
+    std::string out;
+    for (auto const& w : words) {
+        if (!out.empty()) out += between;
+        out += w;
+    }
+    return out;
+}
+
 std::string_view trim_blanks(std::string_view s) noexcept
 {
     while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);

@@ -50,6 +50,9 @@ private:
 [[nodiscard]] std::string to_upper_ascii(std::string_view s);
 [[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] bool starts_with_ignoring_case(std::string_view s, std::string_view prefix) noexcept;
+/// Words between any of `separators`; no empty ones.
+[[nodiscard]] std::vector<std::string> words_of(std::string_view s, std::string_view separators = " ");
+[[nodiscard]] std::string joined(std::vector<std::string> const& words, std::string_view between);
 [[nodiscard]] std::string_view trim_blanks(std::string_view s) noexcept;  ///< SP and HTAB at both ends
 /// Valid UTF-8 (no surrogates, no overlong forms).
 [[nodiscard]] bool is_utf8(std::string_view s) noexcept;

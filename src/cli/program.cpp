@@ -135,7 +135,8 @@ void add_directory_commands(CLI::App& root, online_context& ctx)
         .flag("--enable", "enabled", true, "may sign in and receive")
         .flag("--disable", "enabled", false, "may not sign in; mail to it is refused")
         .flag("--administrator", "administrator", true, "may administer this server")
-        .flag("--no-administrator", "administrator", false, "may no longer administer this server");
+        .flag("--no-administrator", "administrator", false, "may no longer administer this server")
+        .text("--imap-off", "imap_off", "IMAP extensions switched off for its programs: \"SORT NOTIFY\"; empty: none");
     online_command{account, ctx, "remove", "remove an account and all its mail, for good", "account/remove"}.text("address", "address",
                                                                                                                   "address of the account", true);
     online_command{account, ctx, "list", "accounts, by address", "account/list"}

@@ -16,6 +16,7 @@ constexpr std::array table{
     //         extension    advertised as   source               before sign-in  part of IMAP4rev2
     capability{appendlimit, "APPENDLIMIT", "RFC 7889", late, extra},
     capability{children, "CHILDREN", "RFC 3348", late, extra},
+    capability{compress_deflate, "COMPRESS=DEFLATE", "RFC 4978", late, extra},
     capability{condstore, "CONDSTORE", "RFC 7162 §3.1", late, extra},
     capability{create_special_use, "CREATE-SPECIAL-USE", "RFC 6154 §3", late, extra},
     capability{enable, "ENABLE", "RFC 5161", early, rev2},
@@ -38,6 +39,7 @@ constexpr std::array table{
     capability{special_use, "SPECIAL-USE", "RFC 6154 §2", late, rev2},
     capability{status_size, "STATUS=SIZE", "RFC 8438", late, rev2},
     capability{uidplus, "UIDPLUS", "RFC 4315", late, rev2},
+    capability{unauthenticate, "UNAUTHENTICATE", "RFC 8437", late, extra},
     capability{unselect, "UNSELECT", "RFC 3691", late, rev2},
     capability{utf8_accept, "UTF8=ACCEPT", "RFC 6855", late, extra},
     capability{within, "WITHIN", "RFC 5032", late, extra},

@@ -15,6 +15,7 @@ enum class extension : std::uint8_t {
     none,  ///< of the base protocol: always on
     appendlimit,
     children,
+    compress_deflate,
     condstore,
     create_special_use,
     enable,
@@ -37,6 +38,7 @@ enum class extension : std::uint8_t {
     special_use,
     status_size,
     uidplus,
+    unauthenticate,
     unselect,
     utf8_accept,
     within,

@@ -310,6 +310,7 @@ void session::signed_in(auth::signed_in user)
     phase_ = phase::signed_in;
     strikes_ = 0;
     if (moving()) return;  // the rest is done where the account lives
+    on_.remove(extensions_named(user_->imap_off));
     account_ = srv_.accounts.open(user_->account, user_->who);
     revocation_ = srv_.sign_in.on_revoked(user_->who, [this] { cut(); });
     figures_.signed_in.add(1);
@@ -350,6 +351,19 @@ void session::unselect() noexcept
 {
     selected_.reset();
     if (phase_ == phase::selected) phase_ = phase::signed_in;
+}
+
+void session::sign_out() noexcept
+{
+    unselect();
+    revocation_.reset();
+    account_ = {};
+    user_.reset();
+    if (std::exchange(counted_, false)) figures_.signed_in.add(-1);
+    phase_ = phase::greeted;
+    rev2_ = utf8_ = condstore_ = qresync_ = false;
+    on_ = extension_set::all();
+    on_.remove(srv_.options.off);
 }
 
 void session::forget() noexcept

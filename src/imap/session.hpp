@@ -89,7 +89,7 @@ public:
     [[nodiscard]] std::string capabilities() const;
     /// What is switched on for this server and, after sign-in, for this account.
     [[nodiscard]] extension_set const& on() const noexcept { return on_; }
-    [[nodiscard]] bool offers(extension e) const noexcept { return on_.has(e); }
+    [[nodiscard]] bool offers(extension e) const noexcept { return on_.has(e) && !(compressed_ && e == extension::unauthenticate); }
 
     void signed_in(auth::signed_in user);
     /// Counts a failure; closes when there were too many.
@@ -103,6 +103,11 @@ public:
     [[nodiscard]] bool qresync() const noexcept { return qresync_; }
     void select(std::unique_ptr<selected_mailbox> m);
     void unselect() noexcept;
+    /// Before sign-in again, nothing left of who was here (RFC 8437 §3).
+    void sign_out() noexcept;
+    /// Compression is on (RFC 4978): signing out is no longer offered, for where the client's compressed octets would end cannot be told for sure.
+    void compressed() noexcept { compressed_ = true; }
+    [[nodiscard]] bool is_compressed() const noexcept { return compressed_; }
     /// Everything said before TLS is forgotten (trust.md W4).
     void forget() noexcept;
     /// The conversation ends once what is queued is sent; `bye`: told so first, empty: silently.
@@ -135,7 +140,7 @@ private:
     std::unique_ptr<net::connection_table::ticket> held_;
     std::string id_;
     phase phase_ = phase::greeted;
-    bool implicit_tls_ = false, carried_ = false, rev2_ = false, utf8_ = false, condstore_ = false, qresync_ = false;
+    bool implicit_tls_ = false, carried_ = false, rev2_ = false, utf8_ = false, condstore_ = false, qresync_ = false, compressed_ = false;
     bool stopping_ = false, revoked_ = false, busy_ = false, counted_ = false;
     bool fresh_ = true;  // nothing was read yet, in clear or since TLS began
     unsigned strikes_ = 0, failures_ = 0;

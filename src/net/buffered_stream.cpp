@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "net/deflate_stream.hpp"
 #include "net/stream.hpp"
 
 namespace mansio::net {
@@ -213,6 +214,14 @@ task<result<void>> buffered_stream::start_tls_client(tls_client_context& context
     if (!ready_for_tls()) co_return fail(fault::kind::refused, "octets before TLS");  // the server's side of the same: CVE-2021-38371
     in_.reset();
     co_return co_await stream_->start_tls_client(context, std::move(options), deadline);
+}
+
+result<void> buffered_stream::start_deflate()
+{
+    if (!ready_for_tls()) return fail(fault::kind::refused, "octets before compression");
+    in_.reset();
+    stream_ = make_deflate_stream(std::move(stream_));
+    return {};
 }
 
 buffered_stream::parts buffered_stream::take() &&

@@ -122,6 +122,8 @@ public:
     /// (RFC 3207 §4.2, CVE-2011-0411). What is queued must have been flushed.
     [[nodiscard]] task<result<void>> start_tls_server(tls_server_context& context, monotonic_time deadline);
     [[nodiscard]] task<result<void>> start_tls_client(tls_client_context& context, tls_client_options options, monotonic_time deadline);
+    /// Compression from here on (RFC 4978), both ways. Refuses (fault refused) when has_unread(). What is queued must have been flushed.
+    [[nodiscard]] result<void> start_deflate();
     /// Gives up the stream and what was read ahead.
     struct parts {
         std::unique_ptr<stream> connection;

@@ -416,5 +416,15 @@ TEST(fetch, streams_a_large_message)
     EXPECT_EQ(r.budget.used(), 0U);
 }
 
+TEST(catalogue, I6_compression_begins_after_sign_in_once_and_with_nothing_said_behind_it)
+{
+    rig r;
+    wire_client c{r, "c"};
+    c.hear();
+    EXPECT_EQ(c.say("1 COMPRESS DEFLATE\r\n"), "1 BAD sign in first\r\n");
+    c.say("2 LOGIN " + r.variables["alice"] + " " + r.variables["alice_secret"] + "\r\n");
+    EXPECT_EQ(c.say("3 COMPRESS DEFLATE\r\n4 NOOP\r\n"), "3 BAD wait for the answer before going on\r\n4 OK NOOP completed\r\n");
+}
+
 }  // namespace
 }  // namespace mansio::imap::test

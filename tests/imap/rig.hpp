@@ -26,6 +26,7 @@ struct rig_options {
     bool with_tls = true;        ///< STARTTLS is there
     std::size_t cut = 1U << 20U; ///< how the network cuts what the client says
     base::limits limits;
+    extension_set off;           ///< switched off for everybody
 };
 
 class rig {

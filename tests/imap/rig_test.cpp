@@ -65,7 +65,7 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
                  random,
                  log,
                  metrics,
-                 {options_.cleartext, "mail.example.test", "0.1"}};
+                 {options_.cleartext, "mail.example.test", "0.1", options_.off}};
     server = std::make_unique<imap::server>(srv, [](base::executor&, std::unique_ptr<net::detached_stream>) { return std::unique_ptr<net::stream>{}; });
 }
 

@@ -243,7 +243,7 @@ TEST(writer, quotes_what_can_be_quoted)
 std::string section_label(std::string_view text)
 {
     wire::scanner in{text};
-    auto const items = commands::parse_fetch_items(in);
+    auto const items = commands::parse_fetch_items(in, extension_set::all());
     if (!items || !in.at_end()) return "!";
     std::string out;
     for (auto const& s : items->sections) out += (s.peek ? "peek " : "") + s.label + ";";

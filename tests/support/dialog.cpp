@@ -133,6 +133,10 @@ std::string runner::perform(step const& s)
     if (s.what == "<*") return expect_until(c, s);
     if (s.what == "<|") return expect_closed(c);
     if (s.what == "tls") return start_tls(c);
+    if (s.what == "deflate") {
+        auto const begun = c.start_deflate();
+        return begun ? std::string{} : describe(begun.error());
+    }
     if (s.what == "close") {
         c.raw().abort();
         open_.erase(s.who);

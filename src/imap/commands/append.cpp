@@ -20,7 +20,7 @@ struct message_options {
 };
 
 // append-opts = [SP flag-list] [SP date-time]; append-data = literal / literal8 / append-data-ext
-result<message_options> parse_options(wire::scanner& in)
+result<message_options> parse_options(wire::scanner& in, extension_set const& on)
 {
     message_options o;
     if (auto sp = in.space(); !sp) return fail(sp);
@@ -36,7 +36,7 @@ result<message_options> parse_options(wire::scanner& in)
         o.date = *date;
         if (auto sp = in.space(); !sp) return fail(sp);
     }
-    o.utf8 = in.take_text("UTF8 (");
+    o.utf8 = on.has(extension::utf8_accept) && in.take_text("UTF8 (");
     if (auto end = in.end(); !end) return fail(fault::kind::syntax, "APPEND takes flags, a date and a message");
     return o;
 }
@@ -137,8 +137,9 @@ onward continue_with(appending& a, std::string_view rest)
         if (!rest.empty()) note({fault::kind::syntax, "something follows the message"});
         return onward::done;
     }
+    if (!a.s.offers(extension::multiappend)) note({fault::kind::syntax, "APPEND takes one message"});
     wire::scanner in{rest};
-    auto more = parse_options(in);
+    auto more = parse_options(in, a.s.on());
     if (!more) note(more.error());
     a.options = more ? std::move(*more) : message_options{};
     return onward::another;
@@ -202,7 +203,7 @@ task<result<reply>> append(invocation& c)
         if (a.failed) co_return std::unexpected(*a.failed);
         co_return fail(fault::kind::syntax, "APPEND ends in a message");
     }
-    auto options = name ? parse_options(c.in) : result<message_options>{};
+    auto options = name ? parse_options(c.in, s.on()) : result<message_options>{};
     if (!options) a.failed = options.error();
     if (options) a.options = std::move(*options);
     store::mailbox_id to = 0;
@@ -222,7 +223,7 @@ task<result<reply>> append(invocation& c)
     auto const done = co_await s.account().append(to, std::move(a.messages));
     if (!done) co_return fail(done);
     s.counts().appended.add(count);
-    co_return reply::ok(append_uid(*done) + "APPEND completed");
+    co_return reply::ok((s.offers(extension::uidplus) ? append_uid(*done) : "") + "APPEND completed");
 }
 
 }  // namespace mansio::imap::commands

@@ -13,14 +13,14 @@ struct authenticate_args {
 };
 
 // authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] *(CRLF base64)
-result<authenticate_args> parse_authenticate(wire::scanner& in)
+result<authenticate_args> parse_authenticate(wire::scanner& in, extension_set const& on)
 {
     authenticate_args a;
     if (auto sp = in.space(); !sp) return fail(sp);
     auto const name = in.atom();
     if (!name) return fail(name);
     a.mechanism = base::to_upper_ascii(*name);
-    if (in.take(' '))
+    if (on.has(extension::sasl_ir) && in.take(' '))
         a.initial = std::string{in.rest()};
     else if (auto end = in.end(); !end)
         return fail(end);
@@ -52,7 +52,7 @@ result<std::string> decoded(std::string const& base64)
 
 task<result<reply>> authenticate(invocation& c)
 {
-    auto args = parse_authenticate(c.in);
+    auto args = parse_authenticate(c.in, c.s.on());
     if (!args) co_return fail(args);
     if (auto no = privacy_objection(c.s)) co_return *no;
     auto const sasl = auth::sasl_exchange::start(args->mechanism);

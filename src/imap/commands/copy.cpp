@@ -25,8 +25,9 @@ result<copy_args> parse_copy(invocation& c)
     return copy_args{c.s.selected()->uids(*positions), std::move(*to)};
 }
 
-std::string copy_uid(store::copied const& done)
+std::string copy_uid(session const& s, store::copied const& done)
 {
+    if (!s.offers(extension::uidplus)) return {};
     std::string code = "[COPYUID " + std::to_string(done.uid_validity) + " ";
     wire::append_numbers(code, done.from);
     code += ' ';
@@ -46,7 +47,7 @@ task<result<reply>> copy(invocation& c)
     auto const done = co_await c.s.account().copy(c.s.selected()->info.id, std::move(args->which), to->id);
     if (!done) co_return fail(done);
     if (done->from.empty()) co_return reply::ok("no messages to copy");
-    co_return reply::ok(copy_uid(*done) + "COPY completed");
+    co_return reply::ok(copy_uid(c.s, *done) + "COPY completed");
 }
 
 task<result<reply>> move(invocation& c)
@@ -62,7 +63,7 @@ task<result<reply>> move(invocation& c)
     // COPYUID comes untagged, before the EXPUNGEs (RFC 9051 §6.4.8).
     auto answer = reply::ok("MOVE completed");
     answer.tells_modseq = !done->from.empty();  // RFC 6851 §4.4
-    if (!done->from.empty()) c.s.untagged("OK " + copy_uid(*done) + "moved");
+    if (!done->from.empty() && c.s.offers(extension::uidplus)) c.s.untagged("OK " + copy_uid(c.s, *done) + "moved");
     co_return answer;
 }
 

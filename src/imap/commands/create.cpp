@@ -46,7 +46,7 @@ result<create_args> parse_create(session const& s, wire::scanner& in)
     auto name = parse_mailbox(s, in, name_use::fresh);
     if (!name) return fail(name);
     a.name = std::move(*name);
-    if (in.take(' ')) {
+    if (s.offers(extension::create_special_use) && in.take(' ')) {
         auto const use = parse_use(in);
         if (!use) return fail(use);
         a.use = *use;
@@ -63,6 +63,7 @@ task<result<reply>> create(invocation& c)
     if (!args) co_return fail(args);
     auto const made = co_await c.s.account().create_mailbox(std::move(args->name), args->use);
     if (!made) co_return fail(made);
+    if (!c.s.offers(extension::objectid)) co_return reply::ok("CREATE completed");
     std::string words = "[";
     append_object_id(words, "MAILBOXID", object_kind::mailbox, c.s.account().number(), made->id);
     co_return reply::ok(words + "] CREATE completed");

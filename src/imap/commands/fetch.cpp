@@ -55,7 +55,7 @@ result<fetch_args> parse_fetch(invocation& c)
     if (!set) return fail(set);
     a.messages = std::move(*set);
     if (auto sp = in.space(); !sp) return fail(sp);
-    auto items = parse_fetch_items(in);
+    auto items = parse_fetch_items(in, c.s.on());
     if (!items) return fail(items);
     a.items = std::move(*items);
     if (auto modifiers = parse_modifiers(c, a); !modifiers) return fail(modifiers);

@@ -106,14 +106,15 @@ fetch_section old_name(char const* label, mime::section_kind what, bool peek)
     return s;
 }
 
-result<void> parse_item(wire::scanner& in, fetch_items& items)
+result<void> parse_item(wire::scanner& in, fetch_items& items, extension_set const& on)
 {
     if (items.sections.size() == most_sections) return fail(fault::kind::over_limit, "[LIMIT] too many sections");
     if (in.take_text("BODY.PEEK[")) return parse_section(in, items, true);
     if (in.take_text("BODY[")) return parse_section(in, items, false);
     struct {
         std::string_view name;
-        bool fetch_items::* on;
+        bool fetch_items::* wanted;
+        extension part_of = extension::none;
     } constexpr plain[] = {
         {"FLAGS", &fetch_items::flags},
         {"UID", &fetch_items::uid},
@@ -122,17 +123,17 @@ result<void> parse_item(wire::scanner& in, fetch_items& items)
         {"ENVELOPE", &fetch_items::envelope},
         {"BODY", &fetch_items::body},
         {"BODYSTRUCTURE", &fetch_items::bodystructure},
-        {"SAVEDATE", &fetch_items::save_date},
-        {"MODSEQ", &fetch_items::modseq},
-        {"EMAILID", &fetch_items::email_id},
-        {"THREADID", &fetch_items::thread_id},
+        {"SAVEDATE", &fetch_items::save_date, extension::savedate},
+        {"MODSEQ", &fetch_items::modseq, extension::condstore},
+        {"EMAILID", &fetch_items::email_id, extension::objectid},
+        {"THREADID", &fetch_items::thread_id, extension::objectid},
     };
     for (auto const& p : plain) {
-        if (!in.take_word(p.name)) continue;
-        items.*p.on = true;
+        if (!on.has(p.part_of) || !in.take_word(p.name)) continue;
+        items.*p.wanted = true;
         return {};
     }
-    if (in.take_word("PREVIEW")) {
+    if (on.has(extension::preview) && in.take_word("PREVIEW")) {
         items.preview = true;
         // preview-mod = "LAZY": ours are made when the message comes, so that it changes nothing
         if (!in.take_text(" (")) return {};
@@ -163,7 +164,7 @@ bool fetch_items::sets_seen() const noexcept
     return std::ranges::any_of(sections, [](auto const& s) { return !s.peek; });
 }
 
-result<fetch_items> parse_fetch_items(wire::scanner& in)
+result<fetch_items> parse_fetch_items(wire::scanner& in, extension_set const& on)
 {
     fetch_items items;
     bool const fast = in.take_word("FAST");
@@ -175,11 +176,11 @@ result<fetch_items> parse_fetch_items(wire::scanner& in)
         return items;
     }
     if (!in.take('(')) {
-        if (auto one = parse_item(in, items); !one) return fail(one);
+        if (auto one = parse_item(in, items, on); !one) return fail(one);
         return items;
     }
     do {
-        if (auto one = parse_item(in, items); !one) return fail(one);
+        if (auto one = parse_item(in, items, on); !one) return fail(one);
     } while (in.take(' '));
     if (auto close = in.expect(')'); !close) return fail(close);
     return items;

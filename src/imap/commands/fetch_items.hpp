@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "imap/capability.hpp"
 #include "imap/wire/scanner.hpp"
 #include "mime/message.hpp"
 
@@ -36,6 +37,7 @@ struct fetch_items {
 
 /// EMAILID and THREADID: RFC 8474 §5; SAVEDATE: RFC 8514 §4; PREVIEW: RFC 8970 §3; MODSEQ: RFC 7162 §3.1.4.2.
 /// fetch = … ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")   (RFC 9051 §9, RFC 3501 §9)
-[[nodiscard]] result<fetch_items> parse_fetch_items(wire::scanner& in);
+/// `on`: items of extensions that are off are none.
+[[nodiscard]] result<fetch_items> parse_fetch_items(wire::scanner& in, extension_set const& on);
 
 }  // namespace mansio::imap::commands

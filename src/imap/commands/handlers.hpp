@@ -9,6 +9,7 @@ task<result<reply>> authenticate(invocation& c);
 task<result<reply>> capability(invocation& c);
 task<result<reply>> check(invocation& c);
 task<result<reply>> close(invocation& c);
+task<result<reply>> compress(invocation& c);
 task<result<reply>> copy(invocation& c);
 task<result<reply>> create(invocation& c);
 task<result<reply>> delete_mailbox(invocation& c);
@@ -33,6 +34,7 @@ task<result<reply>> status(invocation& c);
 task<result<reply>> store(invocation& c);
 task<result<reply>> subscribe(invocation& c);
 task<result<reply>> uid_expunge(invocation& c);
+task<result<reply>> unauthenticate(invocation& c);
 task<result<reply>> unselect(invocation& c);
 task<result<reply>> unsubscribe(invocation& c);
 

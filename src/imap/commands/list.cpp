@@ -11,17 +11,17 @@
 
 namespace mansio::imap::commands {
 
-void append_list_line(std::string& out, std::string_view verb, store::mailbox_info const& m, std::vector<std::string> attributes, name_form form,
+void append_list_line(std::string& out, std::string_view verb, store::mailbox_info const& m, std::vector<std::string> attributes, session const& s,
                       std::string_view extra)
 {
-    attributes.emplace_back(m.has_children ? "\\HasChildren" : "\\HasNoChildren");
-    if (m.use != store::special_use::none) attributes.emplace_back(store::special_use_name(m.use));
+    if (s.offers(extension::children)) attributes.emplace_back(m.has_children ? "\\HasChildren" : "\\HasNoChildren");
+    if (s.offers(extension::special_use) && m.use != store::special_use::none) attributes.emplace_back(store::special_use_name(m.use));
     out += "* ";
     out += verb;
     out += ' ';
     wire::append_list(out, attributes);
     out += " \"/\" ";
-    append_mailbox(out, m.name, form);
+    append_mailbox(out, m.name, s.names());
     if (!extra.empty()) out += ' ';
     out += extra;
     out += "\r\n";
@@ -46,13 +46,13 @@ struct listed {
 using listing = std::map<std::string, listed>;
 
 // list-select-opts = "(" [(*(list-select-opt SP) list-select-base-opt *(SP list-select-opt)) / …] ")"
-result<void> parse_selection(wire::scanner& in, list_args& a)
+result<void> parse_selection(wire::scanner& in, list_args& a, extension_set const& on)
 {
     if (auto open = in.expect('('); !open) return open;
     while (!in.take(')')) {
         if (in.take_word("SUBSCRIBED"))
             a.subscribed = true;
-        else if (in.take_word("SPECIAL-USE"))
+        else if (on.has(extension::special_use) && in.take_word("SPECIAL-USE"))
             a.special_use = true;
         else if (in.take_word("RECURSIVEMATCH"))
             a.recursive = true;
@@ -66,9 +66,9 @@ result<void> parse_selection(wire::scanner& in, list_args& a)
     return in.space();
 }
 
-result<void> parse_patterns(wire::scanner& in, list_args& a)
+result<void> parse_patterns(wire::scanner& in, list_args& a, bool many)
 {
-    if (!in.take('(')) {
+    if (!many || !in.take('(')) {
         auto p = in.list_pattern();
         if (!p) return fail(p);
         a.patterns.push_back(std::move(*p));
@@ -84,7 +84,7 @@ result<void> parse_patterns(wire::scanner& in, list_args& a)
 }
 
 // list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")"
-result<void> parse_return(wire::scanner& in, list_args& a)
+result<void> parse_return(wire::scanner& in, list_args& a, extension_set const& on)
 {
     if (!in.take_word("RETURN")) return fail(fault::kind::syntax, "RETURN is missing");
     if (auto sp = in.space(); !sp) return sp;
@@ -92,12 +92,12 @@ result<void> parse_return(wire::scanner& in, list_args& a)
     while (!in.take(')')) {
         if (in.take_word("SUBSCRIBED")) {
             a.return_subscribed = true;
-        } else if (in.take_word("STATUS")) {
+        } else if (on.has(extension::list_status) && in.take_word("STATUS")) {
             if (auto sp = in.space(); !sp) return sp;
-            auto const items = parse_status_items(in);
+            auto const items = parse_status_items(in, on);
             if (!items) return fail(items);
             a.status = *items;
-        } else if (!in.take_word("CHILDREN") && !in.take_word("SPECIAL-USE")) {  // both are always told
+        } else if (!in.take_word("CHILDREN") && !(on.has(extension::special_use) && in.take_word("SPECIAL-USE"))) {  // both are always told
             return fail(fault::kind::syntax, "there is no such return option");
         }
         if (in.peek() == ')') continue;
@@ -107,19 +107,21 @@ result<void> parse_return(wire::scanner& in, list_args& a)
 }
 
 // list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]
-result<list_args> parse_list(wire::scanner& in, bool extended)
+/// `extended`: LIST, and not LSUB.
+result<list_args> parse_list(wire::scanner& in, bool extended, extension_set const& on)
 {
+    extended = extended && on.has(extension::list_extended);
     list_args a;
     if (auto sp = in.space(); !sp) return fail(sp);
     if (extended && in.peek() == '(')
-        if (auto opts = parse_selection(in, a); !opts) return fail(opts);
+        if (auto opts = parse_selection(in, a, on); !opts) return fail(opts);
     auto reference = in.astring();
     if (!reference) return fail(reference);
     a.reference = std::move(*reference);
     if (auto sp = in.space(); !sp) return fail(sp);
-    if (auto patterns = parse_patterns(in, a); !patterns) return fail(patterns);
+    if (auto patterns = parse_patterns(in, a, extended); !patterns) return fail(patterns);
     if (extended && in.take(' '))
-        if (auto opts = parse_return(in, a); !opts) return fail(opts);
+        if (auto opts = parse_return(in, a, on); !opts) return fail(opts);
     if (auto end = in.end(); !end) return fail(end);
     return a;
 }
@@ -189,7 +191,7 @@ task<result<void>> list_one(session& s, listed const& one, list_args const& a)
     if (!one.exists) attributes.emplace_back("\\Noselect");
     if ((a.subscribed || a.return_subscribed) && one.info.subscribed) attributes.emplace_back("\\Subscribed");
     bool const child_info = a.recursive && one.child_subscribed;
-    append_list_line(out, "LIST", one.info, std::move(attributes), s.names(), child_info ? "(\"CHILDINFO\" (\"SUBSCRIBED\"))" : "");
+    append_list_line(out, "LIST", one.info, std::move(attributes), s, child_info ? "(\"CHILDINFO\" (\"SUBSCRIBED\"))" : "");
     if (a.status != 0 && one.exists) {
         auto const told = co_await append_status(s, out, one.info, a.status);
         if (!told && ends_conversation(told.error())) co_return fail(told);  // else: no right to read it, no STATUS (RFC 5819 §2)
@@ -201,7 +203,7 @@ task<result<void>> list_one(session& s, listed const& one, list_args const& a)
 
 task<result<reply>> list(invocation& c)
 {
-    auto const args = parse_list(c.in, true);
+    auto const args = parse_list(c.in, true, c.s.on());
     if (!args) co_return fail(args);
     // An empty pattern asks for the delimiter (RFC 9051 §6.3.9).
     if (args->patterns.size() == 1 && args->patterns.front().empty()) {
@@ -225,7 +227,7 @@ task<result<reply>> list(invocation& c)
 
 task<result<reply>> lsub(invocation& c)
 {
-    auto const args = parse_list(c.in, false);
+    auto const args = parse_list(c.in, false, c.s.on());
     if (!args) co_return fail(args);
     auto const patterns = full_patterns(*args, c.s);
     auto const all = co_await gather(c.s, true);
@@ -237,7 +239,7 @@ task<result<reply>> lsub(invocation& c)
         std::string line;
         std::vector<std::string> attributes;
         if (!one.info.subscribed) attributes.emplace_back("\\Noselect");
-        append_list_line(line, "LSUB", one.info, std::move(attributes), c.s.names());
+        append_list_line(line, "LSUB", one.info, std::move(attributes), c.s);
         auto const sent = co_await c.s.send(line);
         if (!sent) co_return fail(sent);
     }

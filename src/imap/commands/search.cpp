@@ -22,7 +22,7 @@ struct search_args {
 };
 
 // search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
-result<void> parse_return(wire::scanner& in, search_args& a)
+result<void> parse_return(wire::scanner& in, search_args& a, extension_set const& on)
 {
     a.extended = true;
     if (auto sp = in.space(); !sp) return sp;
@@ -35,6 +35,7 @@ result<void> parse_return(wire::scanner& in, search_args& a)
             {"MIN", &search_args::min}, {"MAX", &search_args::max}, {"ALL", &search_args::all}, {"COUNT", &search_args::count}, {"SAVE", &search_args::save}};
         bool known = false;
         for (auto const& o : options) {
+            if (o.on == &search_args::save && !on.has(extension::searchres)) continue;
             if (known || !in.take_word(o.name)) continue;
             a.*o.on = known = true;
         }
@@ -47,12 +48,12 @@ result<void> parse_return(wire::scanner& in, search_args& a)
 }
 
 // search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
-result<search_args> parse_search(wire::scanner& in, base::limits const& l)
+result<search_args> parse_search(wire::scanner& in, base::limits const& l, extension_set const& on)
 {
     search_args a;
     if (auto sp = in.space(); !sp) return fail(sp);
-    if (in.take_word("RETURN"))
-        if (auto opts = parse_return(in, a); !opts) return fail(opts);
+    if (on.has(extension::esearch) && in.take_word("RETURN"))
+        if (auto opts = parse_return(in, a, on); !opts) return fail(opts);
     if (in.take_word("CHARSET")) {
         if (auto sp = in.space(); !sp) return fail(sp);
         auto const charset = in.astring();
@@ -61,7 +62,7 @@ result<search_args> parse_search(wire::scanner& in, base::limits const& l)
             return fail(fault::kind::refused, "[BADCHARSET (US-ASCII UTF-8)] that charset is not known here");
         if (auto sp = in.space(); !sp) return fail(sp);
     }
-    auto program = search_program::parse(in, l.imap_search_keys);
+    auto program = search_program::parse(in, l.imap_search_keys, on);
     if (!program) return fail(program);
     a.program = std::move(*program);
     return a;
@@ -198,7 +199,7 @@ void save(selected_mailbox& m, search_args const& a, std::vector<std::uint32_t> 
 
 task<result<reply>> search(invocation& c)
 {
-    auto args = parse_search(c.in, c.s.limits());
+    auto args = parse_search(c.in, c.s.limits(), c.s.on());
     if (!args) co_return fail(args);
     auto& m = *c.s.selected();
     auto const account = c.s.account().number();

@@ -36,15 +36,16 @@ constexpr struct {
 constexpr struct {
     std::string_view name;
     kind what;
+    extension part_of = extension::none;
 } date_keys[] = {{"BEFORE", kind::before},
                  {"ON", kind::on},
                  {"SINCE", kind::since},
                  {"SENTBEFORE", kind::sent_before},
                  {"SENTON", kind::sent_on},
                  {"SENTSINCE", kind::sent_since},
-                 {"SAVEDBEFORE", kind::saved_before},
-                 {"SAVEDON", kind::saved_on},
-                 {"SAVEDSINCE", kind::saved_since}};
+                 {"SAVEDBEFORE", kind::saved_before, extension::savedate},
+                 {"SAVEDON", kind::saved_on, extension::savedate},
+                 {"SAVEDSINCE", kind::saved_since, extension::savedate}};
 constexpr struct {
     std::string_view name;
     kind what;
@@ -52,7 +53,9 @@ constexpr struct {
 constexpr struct {
     std::string_view name;
     kind what;
-} number_keys[] = {{"LARGER", kind::larger}, {"SMALLER", kind::smaller}, {"OLDER", kind::older}, {"YOUNGER", kind::younger}};
+    extension part_of = extension::none;
+} number_keys[] = {
+    {"LARGER", kind::larger}, {"SMALLER", kind::smaller}, {"OLDER", kind::older, extension::within}, {"YOUNGER", kind::younger, extension::within}};
 constexpr std::string_view address_keys[] = {"FROM", "TO", "CC", "BCC", "SUBJECT"};
 
 /// A string to look for. Every client sends UTF-8 or ASCII here; what is neither can match nothing that is text.
@@ -87,12 +90,12 @@ result<search_key> parse_modseq(wire::scanner& in)
     return k;
 }
 
-result<search_key> parse_argument_key(wire::scanner& in)
+result<search_key> parse_argument_key(wire::scanner& in, extension_set const& on)
 {
     search_key k;
-    if (in.take_word("MODSEQ")) return parse_modseq(in);
+    if (on.has(extension::condstore) && in.take_word("MODSEQ")) return parse_modseq(in);
     for (auto const& d : date_keys) {
-        if (!in.take_word(d.name)) continue;
+        if (!on.has(d.part_of) || !in.take_word(d.name)) continue;
         if (auto sp = in.space(); !sp) return fail(sp);
         auto const day = in.date();
         if (!day) return fail(day);
@@ -101,7 +104,7 @@ result<search_key> parse_argument_key(wire::scanner& in)
         return k;
     }
     for (auto const& n : number_keys) {
-        if (!in.take_word(n.name)) continue;
+        if (!on.has(n.part_of) || !in.take_word(n.name)) continue;
         if (auto sp = in.space(); !sp) return fail(sp);
         auto const number = in.number64();
         if (!number) return fail(number);
@@ -110,7 +113,7 @@ result<search_key> parse_argument_key(wire::scanner& in)
         return k;
     }
     for (auto const& i : id_keys) {
-        if (!in.take_word(i.name)) continue;
+        if (!on.has(extension::objectid) || !in.take_word(i.name)) continue;
         if (auto sp = in.space(); !sp) return fail(sp);
         auto const id = in.atom();
         if (!id) return fail(id);
@@ -138,10 +141,11 @@ result<search_key> parse_argument_key(wire::scanner& in)
     return k;
 }
 
-result<search_key> parse_key(wire::scanner& in)
+result<search_key> parse_key(wire::scanner& in, extension_set const& on)
 {
     search_key k;
     for (auto const& p : plain_keys) {
+        if (p.name == "SAVEDATESUPPORTED" && !on.has(extension::savedate)) continue;
         if (!in.take_word(p.name)) continue;
         k.what = p.what;
         k.wanted = p.wanted;
@@ -168,7 +172,7 @@ result<search_key> parse_key(wire::scanner& in)
         k.field = *name;
         return k;
     }
-    return parse_argument_key(in);
+    return parse_argument_key(in, on);
 }
 
 }  // namespace
@@ -242,7 +246,7 @@ private:
     std::size_t operators_ = 0;
 };
 
-result<search_program> search_program::parse(wire::scanner& in, std::uint64_t most_keys)
+result<search_program> search_program::parse(wire::scanner& in, std::uint64_t most_keys, extension_set const& on)
 {
     search_program p;
     builder b{p};
@@ -264,7 +268,7 @@ result<search_program> search_program::parse(wire::scanner& in, std::uint64_t mo
             if (auto sp = in.space(); !sp) return fail(sp);
             continue;
         }
-        auto key = parse_key(in);
+        auto key = parse_key(in, on);
         if (!key) return fail(key);
         b.add(std::move(*key));
         while (in.leave())

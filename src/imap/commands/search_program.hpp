@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "imap/capability.hpp"
 #include "imap/selected.hpp"
 #include "imap/wire/scanner.hpp"
 #include "imap/wire/sequence_set.hpp"
@@ -59,7 +60,7 @@ enum class search_cost : std::uint8_t { index, summary, message };
 class search_program {
 public:
     /// search-key *(SP search-key), to the end of the command. Errors: syntax; over_limit "[LIMIT]" (limits.imap_search_keys, list depth).
-    [[nodiscard]] static result<search_program> parse(wire::scanner& in, std::uint64_t most_keys);
+    [[nodiscard]] static result<search_program> parse(wire::scanner& in, std::uint64_t most_keys, extension_set const& on = extension_set::all());
 
     [[nodiscard]] std::vector<search_key>& keys() noexcept { return keys_; }
     [[nodiscard]] std::vector<search_key> const& keys() const noexcept { return keys_; }

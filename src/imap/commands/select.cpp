@@ -104,11 +104,13 @@ task<result<reply>> open(invocation& c, bool examine)
     }
     append_status_line(out, "UIDVALIDITY", m->announced->uid_validity(), "UIDs are valid");
     append_status_line(out, "UIDNEXT", m->announced->uid_next(), "predicted next UID");
-    append_status_line(out, "HIGHESTMODSEQ", m->announced->highest_modseq(), "mod-sequences are kept");
-    out += "* OK [";
-    append_object_id(out, "MAILBOXID", object_kind::mailbox, s.account().number(), m->info.id);
-    out += "] the name may change, this stays\r\n";
-    if (s.rev2()) append_list_line(out, "LIST", m->info, {}, s.names());  // RFC 9051 §6.3.2: LIST with the mailbox's name
+    if (s.offers(extension::condstore)) append_status_line(out, "HIGHESTMODSEQ", m->announced->highest_modseq(), "mod-sequences are kept");
+    if (s.offers(extension::objectid)) {
+        out += "* OK [";
+        append_object_id(out, "MAILBOXID", object_kind::mailbox, s.account().number(), m->info.id);
+        out += "] the name may change, this stays\r\n";
+    }
+    if (s.rev2()) append_list_line(out, "LIST", m->info, {}, s);  // RFC 9051 §6.3.2: LIST with the mailbox's name
     auto const sent = co_await s.send(out);
     if (!sent) co_return fail(sent);
     if (args.known) {

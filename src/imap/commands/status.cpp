@@ -16,8 +16,16 @@ enum : status_items { messages = 1, recent = 2, uid_next = 4, uid_validity = 8, 
 constexpr struct {
     std::string_view name;
     status_items bit;
-} known[] = {{"MESSAGES", messages}, {"RECENT", recent}, {"UIDNEXT", uid_next},     {"UIDVALIDITY", uid_validity},    {"UNSEEN", unseen},
-             {"DELETED", deleted},   {"SIZE", size},     {"MAILBOXID", mailbox_id}, {"HIGHESTMODSEQ", highest_modseq}};
+    extension part_of = extension::none;
+} known[] = {{"MESSAGES", messages},
+             {"RECENT", recent},
+             {"UIDNEXT", uid_next},
+             {"UIDVALIDITY", uid_validity},
+             {"UNSEEN", unseen},
+             {"DELETED", deleted},
+             {"SIZE", size, extension::status_size},
+             {"MAILBOXID", mailbox_id, extension::objectid},
+             {"HIGHESTMODSEQ", highest_modseq, extension::condstore}};
 
 /// Messages nobody has been told of yet (RFC 3501 §6.3.10).
 task<result<std::uint32_t>> count_recent(session& s, store::mailbox_id m)
@@ -31,14 +39,14 @@ task<result<std::uint32_t>> count_recent(session& s, store::mailbox_id m)
 
 }  // namespace
 
-result<status_items> parse_status_items(wire::scanner& in)
+result<status_items> parse_status_items(wire::scanner& in, extension_set const& on)
 {
     status_items items = 0;
     if (auto open = in.expect('('); !open) return fail(open);
     do {
         auto const before = items;
         for (auto const& k : known)
-            if (in.take_word(k.name)) items |= k.bit;
+            if (on.has(k.part_of) && in.take_word(k.name)) items |= k.bit;
         if (items == before && in.peek() != ')' && in.peek() != ' ') return fail(fault::kind::syntax, "there is no such status item");
     } while (in.take(' '));
     if (auto close = in.expect(')'); !close) return fail(close);
@@ -83,7 +91,7 @@ task<result<reply>> status(invocation& c)
     if (!name) co_return fail(name);
     auto const sp = c.in.space();
     if (!sp) co_return fail(sp);
-    auto const items = parse_status_items(c.in);
+    auto const items = parse_status_items(c.in, c.s.on());
     if (!items) co_return fail(items);
     auto const end = c.in.end();
     if (!end) co_return fail(end);

@@ -16,9 +16,9 @@ struct store_args {
 };
 
 // store-modifiers = "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")" SP   (RFC 7162 §3.1.3)
-result<void> parse_modifiers(wire::scanner& in, store_args& a)
+result<void> parse_modifiers(wire::scanner& in, store_args& a, extension_set const& on)
 {
-    if (!in.take('(')) return {};
+    if (!on.has(extension::condstore) || !in.take('(')) return {};
     if (!in.take_word("UNCHANGEDSINCE")) return fail(fault::kind::syntax, "the only modifier of STORE is UNCHANGEDSINCE");
     if (auto sp = in.space(); !sp) return sp;
     auto const since = in.number64();
@@ -29,7 +29,7 @@ result<void> parse_modifiers(wire::scanner& in, store_args& a)
 }
 
 // store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
-result<store_args> parse_store(wire::scanner& in)
+result<store_args> parse_store(wire::scanner& in, extension_set const& on)
 {
     store_args a;
     if (auto sp = in.space(); !sp) return fail(sp);
@@ -37,7 +37,7 @@ result<store_args> parse_store(wire::scanner& in)
     if (!set) return fail(set);
     a.messages = std::move(*set);
     if (auto sp = in.space(); !sp) return fail(sp);
-    if (auto modifiers = parse_modifiers(in, a); !modifiers) return fail(modifiers);
+    if (auto modifiers = parse_modifiers(in, a, on); !modifiers) return fail(modifiers);
     a.change.how = in.take('+') ? store::flag_operation::add : in.take('-') ? store::flag_operation::remove : store::flag_operation::replace;
     if (in.take_word("FLAGS.SILENT"))
         a.silent = true;
@@ -171,7 +171,7 @@ std::string modified(selected_mailbox const& m, std::vector<store::uid> const& c
 task<result<reply>> store(invocation& c)
 {
     auto& s = c.s;
-    auto const args = parse_store(c.in);
+    auto const args = parse_store(c.in, s.on());
     if (!args) co_return fail(args);
     auto& m = *s.selected();
     auto const positions = m.find(args->messages, c.by_uid);

@@ -16,6 +16,7 @@ constexpr std::array table{
     command{"CAPABILITY", when::any, numbers::may_shift, &capability},
     command{"CHECK", when::selected, numbers::may_shift, &check},
     command{"CLOSE", when::selected, numbers::untouched, &close},
+    command{"COMPRESS", when::signed_in, numbers::untouched, &compress, extension::compress_deflate},
     command{"COPY", when::selected, numbers::may_shift, &copy},
     command{"CREATE", when::signed_in, numbers::may_shift, &create},
     command{"DELETE", when::signed_in, numbers::may_shift, &delete_mailbox},
@@ -45,6 +46,7 @@ constexpr std::array table{
     command{"UID MOVE", when::selected, numbers::may_shift, &move, extension::move},
     command{"UID SEARCH", when::selected, numbers::may_shift, &search},
     command{"UID STORE", when::selected, numbers::may_shift, &store},
+    command{"UNAUTHENTICATE", when::signed_in, numbers::untouched, &unauthenticate, extension::unauthenticate},
     command{"UNSELECT", when::selected, numbers::untouched, &unselect, extension::unselect},
     command{"UNSUBSCRIBE", when::signed_in, numbers::may_shift, &unsubscribe},
 };
