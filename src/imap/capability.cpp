@@ -30,6 +30,7 @@ constexpr std::array table{
     capability{extension::move, "MOVE", "RFC 6851", late, rev2},
     capability{multiappend, "MULTIAPPEND", "RFC 3502", late, extra},
     capability{name_space, "NAMESPACE", "RFC 2342", late, rev2},
+    capability{notify, "NOTIFY", "RFC 5465", late, extra},
     capability{objectid, "OBJECTID", "RFC 8474", late, extra},
     capability{preview, "PREVIEW", "RFC 8970", late, extra},
     capability{qresync, "QRESYNC", "RFC 7162 §3.2", late, extra},

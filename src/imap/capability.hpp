@@ -29,6 +29,7 @@ enum class extension : std::uint8_t {
     move,
     multiappend,
     name_space,
+    notify,
     objectid,
     preview,
     qresync,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "imap/commands/fetch_items.hpp"
 #include "imap/session.hpp"
 #include "imap/wire/writer.hpp"
 
@@ -263,10 +264,16 @@ task<result<void>> announce(session& s, store::mailbox_view_ptr now, bool may_ex
         auto const told = co_await announce_arrivals(s, old, now);
         if (!told) co_return fail(told);
     }
-    auto const told = co_await announce_flags(s, old, now);
+    auto const* const notifying = s.notifying();
+    result<void> told;
+    if (notifying == nullptr || (notifying->selected_events() & event::flag_change) != 0) told = co_await announce_flags(s, old, now);
     m.announced = now;
     m.known.clear();
-    co_return told;
+    auto const* const wanted = notifying != nullptr ? notifying->arrivals() : nullptr;
+    if (!told || wanted == nullptr || now->size() <= remaining) co_return told;
+    position_ranges fresh;
+    fresh.ranges.emplace_back(remaining, now->size());
+    co_return co_await commands::fetch_arrivals(s, *wanted, fresh);
 }
 
 }  // namespace mansio::imap

@@ -138,10 +138,8 @@ task<void> session::converse()
         if (!ready) co_return;
         busy_ = true;
         if (*ready == net::readiness::interrupted) {
-            if (idle_) {
-                auto const told = co_await sync(true);
-                if (!told) phase_ = phase::over;
-            }
+            auto const told = co_await tell_unasked();
+            if (!told) phase_ = phase::over;
         } else {
             if (idle_)
                 co_await end_idle();
@@ -234,11 +232,15 @@ task<void> session::answer(raw_command& c)
     if (!done && done.error().what == fault::kind::broken)
         srv_.log.error("imap_command_failed", {{"session", id_}, {"command", what->name}, {"fault", done.error()}});
     if (selected_ && what->shift != commands::numbers::untouched) {
-        auto const told = co_await sync(what->shift == commands::numbers::may_shift && !(done && done->numbers_used));
+        auto const told = co_await tell_after(what->shift == commands::numbers::may_shift && !(done && done->numbers_used), done && done->tells_modseq);
         if (!told) {
             phase_ = phase::over;
             co_return;
         }
+    }
+    if (notifier_) {
+        auto const followed = co_await notifier_->follow();
+        if (!followed) co_return lost_place(followed.error());
     }
     if (done && done->tells_modseq && qresync_ && selected_)
         done->text = "[HIGHESTMODSEQ " + std::to_string(selected_->announced->highest_modseq()) + "] " + done->text;
@@ -356,6 +358,7 @@ void session::unselect() noexcept
 void session::sign_out() noexcept
 {
     unselect();
+    notifier_.reset();
     revocation_.reset();
     account_ = {};
     user_.reset();
@@ -406,12 +409,32 @@ task<void> session::end_idle()
     auto const tag = std::move(idle_->tag);
     idle_.reset();
     if (!base::equal_ignoring_case(line->text, "DONE")) co_return finish_command(tag, {reply::kind::bad, "IDLE ends with DONE"});
-    auto const told = co_await sync(true);
+    auto const told = co_await tell_after(true, false);
     if (!told) {
         phase_ = phase::over;
         co_return;
     }
     finish_command(tag, reply::ok("IDLE ended"));
+}
+
+task<result<void>> session::tell_unasked()
+{
+    if (notifier_) {
+        auto const told = co_await notifier_->tell();
+        if (!told) co_return fail(told);
+        // RFC 5465 §6.1: SELECTED-DELAYED holds EXPUNGE back until a command, IDLE among them, lets it through.
+        if (notifier_->selected_events() != 0) co_return co_await sync(notifier_->immediate() || idle_ != nullptr);
+        co_return result<void>{};
+    }
+    if (idle_) co_return co_await sync(true);
+    co_return result<void>{};
+}
+
+task<result<void>> session::tell_after(bool may_expunge, bool removed)
+{
+    // NOTIFY without SELECTED: nothing of this mailbox is told but what the command itself took away (RFC 5465 §3.1).
+    if (notifier_ && notifier_->selected_events() == 0 && !removed) co_return result<void>{};
+    co_return co_await sync(may_expunge);
 }
 
 task<result<void>> session::sync(bool may_expunge)

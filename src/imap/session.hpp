@@ -9,6 +9,7 @@
 #include "imap/capability.hpp"
 #include "imap/figures.hpp"
 #include "imap/names.hpp"
+#include "imap/notify.hpp"
 #include "imap/reader.hpp"
 #include "imap/reply.hpp"
 #include "imap/selected.hpp"
@@ -116,6 +117,10 @@ public:
     void begin_idle(std::string tag, store::subscription watch);
     void woken() noexcept;
 
+    /// NOTIFY: from now on told so.
+    void notify(std::unique_ptr<notifier> n) { notifier_ = std::move(n); }
+    [[nodiscard]] notifier const* notifying() const noexcept { return notifier_.get(); }
+
     /// Tells the client what happened in the selected mailbox. Errors: closed, timeout.
     [[nodiscard]] task<result<void>> sync(bool may_expunge);
 
@@ -126,6 +131,10 @@ private:
     [[nodiscard]] task<void> serve_one();
     [[nodiscard]] task<void> answer(raw_command& c);
     [[nodiscard]] task<void> end_idle();
+    /// Woken while nothing was said: IDLE, NOTIFY. Errors: closed, timeout.
+    [[nodiscard]] task<result<void>> tell_unasked();
+    /// After a command. `removed`: it took messages away.
+    [[nodiscard]] task<result<void>> tell_after(bool may_expunge, bool removed);
     [[nodiscard]] task<void> leave();
     void finish_command(std::string_view tag, reply const& r);
     void lost_place(fault const& f);
@@ -154,6 +163,7 @@ private:
         store::subscription watch;
     };
     std::unique_ptr<idling> idle_;
+    std::unique_ptr<notifier> notifier_;
 };
 
 }  // namespace mansio::imap

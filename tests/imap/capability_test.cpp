@@ -34,6 +34,7 @@ constexpr probe probes[] = {
     {extension::move, "MOVE 1 INBOX"},
     {extension::multiappend, "APPEND INBOX {1+}\r\na {1+}\r\nb"},
     {extension::name_space, "NAMESPACE"},
+    {extension::notify, "NOTIFY NONE"},
     {extension::objectid, "FETCH 1 EMAILID"},
     {extension::preview, "FETCH 1 PREVIEW"},
     {extension::qresync, "CAPABILITY", "QRESYNC"},

@@ -297,4 +297,13 @@ task<result<reply>> fetch(invocation& c)
     co_return reply::ok("FETCH completed");
 }
 
+task<result<void>> fetch_arrivals(session& s, fetch_items const& items, position_ranges const& which)
+{
+    auto& m = *s.selected();
+    fetching f{s, m, items, m.announced, {}, false, {}};
+    auto const done = co_await fetch_all(f, which);
+    if (!done && ends_conversation(done.error())) co_return fail(done);
+    co_return result<void>{};
+}
+
 }  // namespace mansio::imap::commands

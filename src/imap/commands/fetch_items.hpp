@@ -6,9 +6,15 @@
 #include <utility>
 #include <vector>
 
+#include "base/executor.hpp"
 #include "imap/capability.hpp"
 #include "imap/wire/scanner.hpp"
 #include "mime/message.hpp"
+
+namespace mansio::imap {
+class session;
+struct position_ranges;
+}
 
 namespace mansio::imap::commands {
 
@@ -39,5 +45,8 @@ struct fetch_items {
 /// fetch = … ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")   (RFC 9051 §9, RFC 3501 §9)
 /// `on`: items of extensions that are off are none.
 [[nodiscard]] result<fetch_items> parse_fetch_items(wire::scanner& in, extension_set const& on);
+
+/// FETCH of messages just announced, as NOTIFY asked (RFC 5465 §5.2). Those that cannot be read are left out. Errors: closed, timeout.
+[[nodiscard]] task<result<void>> fetch_arrivals(session& s, fetch_items const& items, position_ranges const& which);
 
 }  // namespace mansio::imap::commands

@@ -26,6 +26,7 @@ task<result<reply>> lsub(invocation& c);
 task<result<reply>> move(invocation& c);
 task<result<reply>> name_space(invocation& c);
 task<result<reply>> noop(invocation& c);
+task<result<reply>> notify(invocation& c);
 task<result<reply>> rename(invocation& c);
 task<result<reply>> search(invocation& c);
 task<result<reply>> select(invocation& c);

@@ -33,6 +33,7 @@ constexpr std::array table{
     command{"MOVE", when::selected, numbers::may_shift, &move, extension::move},
     command{"NAMESPACE", when::signed_in, numbers::may_shift, &name_space, extension::name_space},
     command{"NOOP", when::any, numbers::may_shift, &noop},
+    command{"NOTIFY", when::signed_in, numbers::may_shift, &notify, extension::notify},
     command{"RENAME", when::signed_in, numbers::may_shift, &rename},
     command{"SEARCH", when::selected, numbers::used, &search},
     command{"SELECT", when::signed_in, numbers::untouched, &select},
