@@ -190,7 +190,8 @@ class Nsd:
         self.work = self.peer / "run" / "zones"
         run(["mount", "-t", "tmpfs", "tmpfs", self.peer / "run"])
         run(["mount", "-t", "tmpfs", "tmpfs", self.peer / "tmp"])
-        run(["mount", "--bind", "/dev", self.peer / "dev"])
+        # All below it too: in a namespace of a plain user what lies on top of /dev cannot be lifted off.
+        run(["mount", "--rbind", "/dev", self.peer / "dev"])
         self.work.mkdir()
         for name, records in zones.items():
             self.write_zone(name, records, 1)
