@@ -84,6 +84,8 @@ struct summary {
 
 /// RFC 5256 §2.1, of a subject decoded to UTF-8. Case is kept: collation is the reader's.
 [[nodiscard]] std::string base_subject(std::string_view subject_utf8);
+/// Whether a subject is a reply's or a forward's: base_subject() takes a subj-refwd, "(fwd)" or "[fwd: …]" off (RFC 5256 §3, THREAD=REFERENCES).
+[[nodiscard]] bool is_reply_or_forward(std::string_view subject_utf8);
 /// The message ids ("<…>") of a References, In-Reply-To or Message-ID field, at most the last `most`.
 [[nodiscard]] std::vector<std::string> message_ids(std::string_view field_body, std::size_t most);
 

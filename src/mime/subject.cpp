@@ -36,20 +36,30 @@ std::size_t skip_refwd(std::string_view s, std::size_t at) noexcept
     return past < s.size() && s[past] == ':' ? past + 1 : at;
 }
 
-void remove_trailers(std::string_view& s) noexcept  // (2)
+/// What is left of a subject.
+struct stripping {
+    std::string_view rest;
+    bool reply = false;  ///< a sign of a reply or a forward went
+};
+
+void remove_trailers(stripping& t) noexcept  // (2)
 {
+    auto& s = t.rest;
     for (;;) {
-        if (s.ends_with(' '))
+        if (s.ends_with(' ')) {
             s.remove_suffix(1);
-        else if (s.size() >= 5 && base::equal_ignoring_case(s.substr(s.size() - 5), "(fwd)"))
+        } else if (s.size() >= 5 && base::equal_ignoring_case(s.substr(s.size() - 5), "(fwd)")) {
             s.remove_suffix(5);
-        else
+            t.reply = true;
+        } else {
             return;
+        }
     }
 }
 
-void remove_leaders(std::string_view& s) noexcept  // (3) to (5)
+void remove_leaders(stripping& t) noexcept  // (3) to (5)
 {
+    auto& s = t.rest;
     std::size_t at = 0;
     std::size_t no_refwd_before = 0;  // blobs up to here are followed by no refwd: looked at once, so that many blobs stay linear
     for (;;) {
@@ -59,6 +69,7 @@ void remove_leaders(std::string_view& s) noexcept  // (3) to (5)
             for (std::size_t next = skip_blob(s, blobs); next != blobs; next = skip_blob(s, blobs)) blobs = next;
             if (std::size_t const past = skip_refwd(s, blobs); past != blobs) {
                 at = past;
+                t.reply = true;
                 continue;
             }
             no_refwd_before = blobs;
@@ -69,25 +80,38 @@ void remove_leaders(std::string_view& s) noexcept  // (3) to (5)
     }
     s.remove_prefix(std::min(at, s.size()));
 }
+
+std::string flatten(std::string_view subject)  // (1)
+{
+    std::string flat;
+    flat.reserve(subject.size());
+    for (char const c : subject) {
+        bool const blank = detail::is_white(c);
+        if (!blank || flat.empty() || flat.back() != ' ') flat += blank ? ' ' : c;
+    }
+    return flat;
+}
+
+stripping strip(std::string_view flat) noexcept
+{
+    stripping t{flat};
+    for (;;) {
+        remove_trailers(t);
+        remove_leaders(t);
+        if (!base::starts_with_ignoring_case(t.rest, "[fwd:") || !t.rest.ends_with(']')) return t;  // (6)
+        t.rest.remove_prefix(5);
+        t.rest.remove_suffix(1);
+        t.reply = true;
+    }
+}
 }  // namespace
 
 std::string base_subject(std::string_view subject_utf8)
 {
-    std::string flat;  // (1)
-    flat.reserve(subject_utf8.size());
-    for (char const c : subject_utf8) {
-        bool const blank = detail::is_white(c);
-        if (!blank || flat.empty() || flat.back() != ' ') flat += blank ? ' ' : c;
-    }
-    std::string_view s = flat;
-    for (;;) {
-        remove_trailers(s);
-        remove_leaders(s);
-        if (!base::starts_with_ignoring_case(s, "[fwd:") || !s.ends_with(']')) break;  // (6)
-        s.remove_prefix(5);
-        s.remove_suffix(1);
-    }
-    return std::string{s};  // (7)
+    auto const flat = flatten(subject_utf8);
+    return std::string{strip(flat).rest};  // (7)
 }
+
+bool is_reply_or_forward(std::string_view subject_utf8) { return strip(flatten(subject_utf8)).reply; }
 
 }  // namespace mansio::mime

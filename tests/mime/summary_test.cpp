@@ -153,6 +153,16 @@ TEST(summary, base_subjects)
         {"[x", "[x"},
         {"[a]", "[a]"},
         {"hello (fwd) x", "hello (fwd) x"},
+        {"[a] Re: [b] Re [c] : hello", "hello"},
+        {"Re: [a] (fwd)", "[a]"},
+        {"[Fwd: hello", "[Fwd: hello"},
+        {"[fwd:]", ""},
+        {"[fwd: hello (fwd)] (fwd)", "hello"},
+        {"Re: a [b", "a [b"},
+        {"[a[b]] x", "[a[b]] x"},
+        {"re : [x]y", "y"},
+        {"(fwd)", ""},
+        {"fwdd: x", "fwdd: x"},
     };
     for (auto const& c : cases) EXPECT_EQ(base_subject(c.subject), c.base) << c.subject;
     // Many blobs stay linear: this would take minutes if each were looked at again for each.
@@ -160,6 +170,12 @@ TEST(summary, base_subjects)
     for (int i = 0; i < 100000; ++i) blobs += "[a]";
     EXPECT_EQ(base_subject(blobs), "[a]");
     EXPECT_EQ(base_subject(blobs + "Re: x"), "x");
+}
+
+TEST(summary, replies_and_forwards)
+{
+    for (auto const* subject : {"Re: x", "fw: x", "[list] RE[3]: x", "x (FWD)", "[fwd: x]", "Re:"}) EXPECT_TRUE(is_reply_or_forward(subject)) << subject;
+    for (auto const* subject : {"", "x", "[list] x", "x (fwd) y", "[fwd: x", "Rex: y", "(fwd) [x] y"}) EXPECT_FALSE(is_reply_or_forward(subject)) << subject;
 }
 
 TEST(summary, a_damaged_row_is_an_error_and_never_a_lie)
