@@ -58,6 +58,17 @@ buffered_stream& buffered_stream::operator=(buffered_stream&&) noexcept = defaul
 
 bool buffered_stream::has_unread() const noexcept { return in_ && in_->size() != 0; }
 
+bool buffered_stream::still_there()
+{
+    constexpr std::size_t most_ahead = 16384;
+    if (in_ && in_->size() >= most_ahead) return true;
+    if (!in_) in_ = std::make_unique<buffers>();
+    auto const got = stream_->try_read(in_->make_room(1));
+    if (got && *got) in_->end += **got;
+    if (in_->size() == 0) in_.reset();
+    return got && (!*got || **got != 0);
+}
+
 bool buffered_stream::has_line() const noexcept { return has_unread() && !discarding_ && in_->held().find('\n') != std::string_view::npos; }
 void buffered_stream::put_back(std::size_t n) noexcept
 {

@@ -108,6 +108,9 @@ public:
     [[nodiscard]] bool has_unread() const noexcept;
     /// True when a whole line is waiting: read_line() would not wait, so replies may stay queued (RFC 2920 §3.2).
     [[nodiscard]] bool has_line() const noexcept;
+    /// Takes in some of what has arrived, without waiting, to see whether the peer is still there: false once it has ended its side or the connection
+    /// is broken. For long work between a command and its answer. At most 16 KiB are read ahead; then it answers true.
+    [[nodiscard]] bool still_there();
     /// Gives back the last `n` octets of what the last read_chunk() returned: they are read again. Nothing was read in between.
     void put_back(std::size_t n) noexcept;
     /// Waits for input or interrupt(). Ready at once when has_unread().

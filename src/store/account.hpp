@@ -168,6 +168,14 @@ struct acl_entry {
     store::rights granted = 0;
 };
 
+/// Something protocol code made of a mailbox's messages and would make again: kept beside its index, dropped when memory is short.
+class derived {
+public:
+    virtual ~derived() = default;
+    [[nodiscard]] virtual std::uint64_t octets() const noexcept = 0;
+};
+using derived_ptr = std::shared_ptr<derived const>;
+
 /// Ends when dropped. At most one wake-up is pending at a time: who is woken reads the latest state.
 using subscription = std::shared_ptr<void>;
 
@@ -211,6 +219,15 @@ public:
     [[nodiscard]] task<result<std::vector<email_record_ptr>>> emails(mailbox_id m, std::vector<email_id> which) const;
     /// Octets [offset, offset + length) of prefix and blob together, cut at the end. Counted in mansio_store_blob_reads_total.
     [[nodiscard]] task<result<std::string>> read(email_record_ptr email, std::uint64_t offset, std::uint64_t length) const;
+
+    /// The whole messages, in the order asked, each as read() gives it; an empty one is gone or longer than `most`. One call for many small ones: they are
+    /// read together, on a pool. Counted like read().
+    [[nodiscard]] task<result<std::vector<std::string>>> read_all(std::vector<email_record_ptr> which, std::uint64_t most) const;
+
+    /// What keep() was last given for that mailbox; null: nothing, or it was dropped.
+    [[nodiscard]] task<result<derived_ptr>> kept(mailbox_id m) const;
+    /// Keeps it for everybody who may read the mailbox, as long as memory lasts (options.cache_octets); too large a thing is not kept.
+    [[nodiscard]] task<result<void>> keep(mailbox_id m, derived_ptr what) const;
 
     /// Wakes the caller's executor after each change of that mailbox (or, with 0, of the list of mailboxes).
     [[nodiscard]] task<result<subscription>> watch(mailbox_id m, std::move_only_function<void()> changed) const;

@@ -326,6 +326,7 @@ void account_core::drop_state()
     records_.clear();
     record_order_.clear();
     record_octets_ = 0;
+    drop_derived();
     account_memory();
 }
 
@@ -365,7 +366,7 @@ task<result<subscription>> account_core::watch(principal const& who, mailbox_id 
 void account_core::account_memory()
 {
     constexpr std::uint64_t per_mailbox = 600;  // what its rows take, about
-    auto const now = static_cast<std::int64_t>(sizeof *this + record_octets_ + index_octets_ + per_mailbox * mailboxes_.size());
+    auto const now = static_cast<std::int64_t>(sizeof *this + record_octets_ + index_octets_ + derived_octets_ + per_mailbox * mailboxes_.size());
     services_.cached_octets += now - counted_octets_;
     counted_octets_ = now;
     services_.cached.set(services_.cached_octets);
@@ -385,6 +386,7 @@ std::uint64_t account_core::shed()
     records_.clear();
     record_order_.clear();
     record_octets_ = 0;
+    drop_derived();
     account_memory();
     return static_cast<std::uint64_t>(std::max<std::int64_t>(0, before - counted_octets_));
 }

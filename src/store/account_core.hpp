@@ -164,6 +164,9 @@ public:
     [[nodiscard]] task<result<copied>> transfer(principal const& who, mailbox_id from, uid_set which, mailbox_id to, bool moving);
     [[nodiscard]] task<result<std::vector<email_record_ptr>>> emails(principal const& who, mailbox_id m, std::vector<email_id> which);
     [[nodiscard]] task<result<std::string>> read(principal const& who, email_record_ptr email, std::uint64_t offset, std::uint64_t length);
+    [[nodiscard]] task<result<std::vector<std::string>>> read_all(principal const& who, std::vector<email_record_ptr> which, std::uint64_t most);
+    [[nodiscard]] task<result<derived_ptr>> kept(principal const& who, mailbox_id m);
+    [[nodiscard]] task<result<void>> keep(principal const& who, mailbox_id m, derived_ptr what);
     [[nodiscard]] task<result<subscription>> watch(principal const& who, mailbox_id m, base::executor& where_to, std::move_only_function<void()> changed);
     [[nodiscard]] task<result<store::quota>> get_quota(principal const& who);
     [[nodiscard]] task<result<void>> set_quota(principal const& who, std::uint64_t limit_octets);
@@ -312,6 +315,7 @@ private:
     [[nodiscard]] task<result<std::shared_ptr<stored_email const>>> read_email(email_id e, std::string row);
     [[nodiscard]] task<result<bool>> in_mailbox(stored_email const& e, mailbox_id m);
     void remember(std::shared_ptr<stored_email const> e);
+    void drop_derived();
     [[nodiscard]] task<result<void>> fetch_emails(std::vector<email_id> const& missing, std::map<email_id, std::shared_ptr<stored_email const>>& into);
 
     account_services& services_;
@@ -350,6 +354,10 @@ private:
     bool sweeping_ = false, failing_ = false;
     base::monotonic_time sweep_due_{};
     std::string sweep_from_;
+
+    // What protocol code made of mailboxes, kept for it.
+    std::map<mailbox_id, derived_ptr> derived_;
+    std::uint64_t derived_octets_ = 0;
 };
 
 /// The words of a mailbox that is not there, or not for this person: always the same (trust.md I8).

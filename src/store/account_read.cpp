@@ -220,4 +220,71 @@ task<result<std::string>> account_core::read(principal const& who, email_record_
     co_return out;
 }
 
+task<result<std::vector<std::string>>> account_core::read_all(principal const& who, std::vector<email_record_ptr> which, std::uint64_t most)
+{
+    auto const ok = co_await ready();
+    if (!ok) co_return fail(ok);
+    std::vector<blob_id> ids;
+    mailbox_id through = 0;
+    for (auto const& email : which) {
+        auto const* const shown = dynamic_cast<shown_email const*>(email.get());
+        if (shown == nullptr || shown->record().account() != number_) co_return no_such_mailbox();
+        if (ids.empty() || shown->mailbox() != through) {  // they mostly come through one mailbox
+            through = shown->mailbox();
+            auto const allowed = admit(who, find(through), only(right::read));
+            if (!allowed) co_return fail(allowed);
+        }
+        ids.push_back(email->blob());
+    }
+    services_.blob_reads.add(ids.size());
+    auto const blobs = co_await services_.storage.blobs_read(std::move(ids), most);
+    if (!blobs) co_return fail(blobs);
+    std::vector<std::string> out(which.size());
+    for (std::size_t i = 0; i < which.size(); ++i) {
+        auto const& octets = (*blobs)[i];
+        if (!octets) continue;
+        auto const prefix = which[i]->prefix();
+        if (prefix.size() + octets->size() != which[i]->size()) co_return rows::damaged("a blob of another length");
+        out[i].reserve(prefix.size() + octets->size());
+        out[i] += prefix;
+        out[i] += *octets;
+    }
+    co_return out;
+}
+
+task<result<derived_ptr>> account_core::kept(principal const& who, mailbox_id m)
+{
+    auto const ok = co_await ready();
+    if (!ok) co_return fail(ok);
+    auto const allowed = admit(who, find(m), only(right::read));
+    if (!allowed) co_return fail(allowed);
+    auto const it = derived_.find(m);
+    co_return it == derived_.end() ? nullptr : it->second;
+}
+
+task<result<void>> account_core::keep(principal const& who, mailbox_id m, derived_ptr what)
+{
+    auto const ok = co_await ready();
+    if (!ok) co_return fail(ok);
+    auto const allowed = admit(who, find(m), only(right::read));
+    if (!allowed) co_return fail(allowed);
+    if (auto const it = derived_.find(m); it != derived_.end()) {
+        derived_octets_ -= it->second->octets();
+        derived_.erase(it);
+    }
+    constexpr std::uint64_t share = 4;  // of all that is cached, at most, for one mailbox
+    if (what && what->octets() <= services_.options.cache_octets / share) {
+        derived_octets_ += what->octets();
+        derived_.emplace(m, std::move(what));
+    }
+    account_memory();
+    co_return result<void>{};
+}
+
+void account_core::drop_derived()
+{
+    derived_.clear();
+    derived_octets_ = 0;
+}
+
 }  // namespace mansio::store

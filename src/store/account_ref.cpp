@@ -42,6 +42,21 @@ task<result<mailbox_view_ptr>> account_ref::view(mailbox_id m) const
 {
     return on_owner<result<mailbox_view_ptr>>(*service_->impl_, number_, who_, [m](account_core& a, principal const& p) { return a.view(p, m); });
 }
+task<result<std::vector<std::string>>> account_ref::read_all(std::vector<email_record_ptr> which, std::uint64_t most) const
+{
+    return on_owner<result<std::vector<std::string>>>(
+        *service_->impl_, number_, who_,
+        [which = std::move(which), most](account_core& a, principal const& p) mutable { return a.read_all(p, std::move(which), most); });
+}
+task<result<derived_ptr>> account_ref::kept(mailbox_id m) const
+{
+    return on_owner<result<derived_ptr>>(*service_->impl_, number_, who_, [m](account_core& a, principal const& p) { return a.kept(p, m); });
+}
+task<result<void>> account_ref::keep(mailbox_id m, derived_ptr what) const
+{
+    return on_owner<result<void>>(*service_->impl_, number_, who_,
+                                  [m, what = std::move(what)](account_core& a, principal const& p) mutable { return a.keep(p, m, std::move(what)); });
+}
 task<result<mailbox_counts>> account_ref::counts(mailbox_id m) const
 {
     return on_owner<result<mailbox_counts>>(*service_->impl_, number_, who_, [m](account_core& a, principal const& p) { return a.counts(p, m); });

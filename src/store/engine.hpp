@@ -150,6 +150,10 @@ public:
         std::uint64_t blobs = 0, files = 0;
     };
     [[nodiscard]] virtual task<result<sweep_report>> sweep() = 0;
+
+    /// Whole blobs, in the order asked, read together on a pool: for many small ones. nullopt: there is none of that id, or it is longer than `most`.
+    /// Errors: broken ("corruption").
+    [[nodiscard]] virtual task<result<std::vector<std::optional<std::string>>>> blobs_read(std::vector<blob_id> ids, std::uint64_t most) = 0;
 };
 
 }  // namespace mansio::store

@@ -145,6 +145,15 @@ public:
         co_return std::string{octets.substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(std::min<std::uint64_t>(length, octets.size())))};
     }
 
+    task<result<std::vector<std::optional<std::string>>>> blobs_read(std::vector<blob_id> ids, std::uint64_t most) override
+    {
+        std::lock_guard const lock{mutex_};
+        std::vector<std::optional<std::string>> out(ids.size());
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            if (auto const it = blobs_.find(ids[i]); it != blobs_.end() && it->second.message.size() <= most) out[i] = it->second.message.view();
+        co_return out;
+    }
+
     task<result<std::uint64_t>> blob_size(blob_id id) override
     {
         std::lock_guard const lock{mutex_};

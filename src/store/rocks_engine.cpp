@@ -58,6 +58,7 @@ public:
     task<result<std::vector<partition_id>>> partitions(partition_kind kind) override;
     task<result<std::shared_ptr<staged_blob const>>> stage(mime::octets message) override;
     task<result<std::string>> blob_read(blob_id id, std::uint64_t offset, std::uint64_t length) override;
+    task<result<std::vector<std::optional<std::string>>>> blobs_read(std::vector<blob_id> ids, std::uint64_t most) override;
     task<result<std::uint64_t>> blob_size(blob_id id) override;
     task<result<std::vector<holder>>> blob_holders(blob_id id) override;
     task<result<void>> blob_check(blob_id id) override;
@@ -102,6 +103,7 @@ private:
     [[nodiscard]] quick<std::vector<partition_id>> partitions_with(partition_kind kind, ReadTier tier) const;
     [[nodiscard]] quick<std::optional<std::string>> small_blob(blob_id id, std::uint64_t offset, std::uint64_t length, ReadTier tier) const;
     [[nodiscard]] result<std::string> large_blob(blob_id id, std::uint64_t offset, std::uint64_t length) const;
+    [[nodiscard]] result<std::vector<std::optional<std::string>>> whole_blobs(std::vector<blob_id> const& ids, std::uint64_t most) const;
     [[nodiscard]] result<void> check_whole(blob_id id) const;
     [[nodiscard]] result<std::shared_ptr<staged_blob const>> stage_file(mime::octets const& message);
     [[nodiscard]] std::unexpected<fault> read_only() const
@@ -497,6 +499,45 @@ task<result<std::string>> rocks_engine::blob_read(blob_id id, std::uint64_t offs
     if (!large) co_return busy("store_reads_waiting");
     if (!*large && is_corruption(large->error())) log_.error("blob_damaged", {{"blob", text_of(id)}, {"why", large->error()}});
     co_return std::move(*large);
+}
+
+result<std::vector<std::optional<std::string>>> rocks_engine::whole_blobs(std::vector<blob_id> const& ids, std::uint64_t most) const
+{
+    std::vector<std::string> keys;
+    for (auto const id : ids) keys.push_back(blob_key(blob_table, id));
+    std::vector<rocksdb::Slice> const wanted{keys.begin(), keys.end()};
+    std::vector<rocksdb::PinnableSlice> found(ids.size());
+    std::vector<rocksdb::Status> states(ids.size());
+    database_->db().MultiGet(reading(ReadTier::kReadAllTier), database_->cf().bulk, ids.size(), wanted.data(), found.data(), states.data());
+    std::vector<std::optional<std::string>> out(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        result<std::string> octets;
+        if (states[i].ok()) {
+            octets = decode_range(ids[i], view(found[i]), 0, most + 1);
+        } else if (states[i].IsNotFound()) {
+            auto const meta = *meta_of(ids[i], ReadTier::kReadAllTier);
+            if (!meta) return fail(meta);
+            if (!*meta || (*meta)->size > most) continue;
+            octets = large_blob(ids[i], 0, most);
+        } else {
+            return failed(states[i]);
+        }
+        if (!octets && octets.error().what == fault::kind::not_found) continue;
+        if (!octets) {
+            if (is_corruption(octets.error())) log_.error("blob_damaged", {{"blob", text_of(ids[i])}, {"why", octets.error()}});
+            return fail(octets);
+        }
+        if (octets->size() <= most) out[i] = std::move(*octets);
+    }
+    return out;
+}
+
+task<result<std::vector<std::optional<std::string>>>> rocks_engine::blobs_read(std::vector<blob_id> ids, std::uint64_t most)
+{
+    auto const read = [this, &ids, most] { return whole_blobs(ids, most); };
+    auto done = co_await readers_.run(read);
+    if (!done) co_return busy("store_reads_waiting");
+    co_return std::move(*done);
 }
 
 task<result<std::uint64_t>> rocks_engine::blob_size(blob_id id)

@@ -39,6 +39,10 @@ public:
     }
     task<result<std::vector<store::partition_id>>> partitions(store::partition_kind k) override { return inner_->partitions(k); }
     task<result<std::shared_ptr<store::staged_blob const>>> stage(mime::octets m) override { return inner_->stage(std::move(m)); }
+    task<result<std::vector<std::optional<std::string>>>> blobs_read(std::vector<store::blob_id> ids, std::uint64_t most) override
+    {
+        return inner_->blobs_read(std::move(ids), most);
+    }
     task<result<std::string>> blob_read(store::blob_id id, std::uint64_t o, std::uint64_t l) override { return inner_->blob_read(id, o, l); }
     task<result<std::uint64_t>> blob_size(store::blob_id id) override { return inner_->blob_size(id); }
     task<result<std::vector<store::holder>>> blob_holders(store::blob_id id) override { return inner_->blob_holders(id); }
