@@ -7,12 +7,17 @@
 
 #include "base/bytes.hpp"
 #include "imap/commands/fetch_items.hpp"
+#include "imap/commands/search_options.hpp"
 #include "imap/commands/search_program.hpp"
 #include "imap/names.hpp"
+#include "imap/sorting.hpp"
+#include "imap/text_find.hpp"
+#include "imap/threads.hpp"
 #include "imap/wire/scanner.hpp"
 #include "imap/wire/sequence_set.hpp"
 #include "imap/wire/utf7.hpp"
 #include "imap/wire/writer.hpp"
+#include "mime/unicode.hpp"
 
 using namespace mansio;
 using namespace mansio::imap;
@@ -80,6 +85,67 @@ void commands_of(std::string_view octets)
     if (auto const head = wire::literal_at_end(octets)) must(head->length <= octets.size());
 }
 
+void searches(std::string_view octets)
+{
+    auto const on = extension_set::all();
+    wire::scanner sort{octets};
+    static_cast<void>(parse_sort_order(sort, on));
+    wire::scanner options{octets};
+    commands::search_options o;
+    if (commands::parse_return_options(options, commands::searcher::sort, on, o)) {
+        must(!o.partial || !o.all);
+        std::string out;
+        commands::append_return_data(out, o, {4, 5, 6, 2}, true);
+        for (auto const n : commands::saved_of(o, {2, 4, 5, 6})) must(n >= 2 && n <= 6);
+    }
+    // A quick search finds what a plain one finds.
+    auto const cut = octets.find('\n');
+    if (cut == std::string_view::npos) return;
+    auto const key = mime::casemap(octets.substr(0, cut));
+    auto const text = octets.substr(cut + 1);
+    bool const there = mime::casemap(text).contains(key);
+    must(text_needle{key}.found_in(text) == there);
+    if (there && hides_nothing(text)) must(text_needle{key}.may_be_in(text));
+}
+
+/// Each octet is a reference of one message or ends it: whatever refers to what, every message is told once and the parentheses fit.
+void threads(std::string_view octets)
+{
+    std::vector<std::vector<std::uint64_t>> references(1);
+    for (auto const c : octets.substr(0, 4096)) {
+        if (c == '\n')
+            references.emplace_back();
+        else
+            references.back().push_back(1 + static_cast<unsigned char>(c) % 64U);
+    }
+    std::vector<thread_message> messages;
+    for (auto const& r : references) {
+        auto const n = static_cast<std::uint32_t>(messages.size() + 1);
+        auto const subject = std::string_view{"ABCD"}.substr(r.size() % 5 % 4, r.size() % 2);
+        messages.push_back({n, static_cast<std::int64_t>(r.size() * 7 % 5), n % 64, r, subject, r.size() % 3 == 0});
+    }
+    for (auto const how : {thread_algorithm::ordered_subject, thread_algorithm::references, thread_algorithm::refs}) {
+        std::vector<bool> told(messages.size() + 1);
+        std::size_t depth = 0, number = 0, count = 0;
+        for (auto const c : make_threads(how, messages)) {
+            if (c >= '0' && c <= '9') {
+                number = number * 10 + static_cast<std::size_t>(c - '0');
+                continue;
+            }
+            if (number != 0) {
+                must(number < told.size() && !told[number]);
+                told[number] = true;
+                ++count;
+            }
+            number = 0;
+            must(c != ')' || depth != 0);
+            depth += c == '(' ? 1 : 0;
+            depth -= c == ')' ? 1 : 0;
+        }
+        must(depth == 0 && count == messages.size());
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size)
@@ -88,5 +154,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     strings(octets);
     sets(octets);
     commands_of(octets);
+    searches(octets);
+    threads(octets);
     return 0;
 }

@@ -1,12 +1,14 @@
 #include "base/bytes.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <nmmintrin.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
+#include <sodium/crypto_shorthash.h>
 
 namespace mansio::base {
 namespace {
@@ -198,6 +200,14 @@ struct digest_context {
     ~digest_context() { EVP_MD_CTX_free(context); }
 };
 }  // namespace
+
+std::uint64_t short_hash(short_hash_key const& key, std::string_view octets) noexcept
+{
+    static_assert(crypto_shorthash_BYTES == sizeof(std::uint64_t) && crypto_shorthash_KEYBYTES == std::tuple_size_v<short_hash_key>);
+    std::array<unsigned char, crypto_shorthash_BYTES> out{};
+    crypto_shorthash(out.data(), reinterpret_cast<unsigned char const*>(octets.data()), octets.size(), key.data());
+    return std::bit_cast<std::uint64_t>(out);
+}
 
 sha256_digest sha256(std::string_view octets)
 {

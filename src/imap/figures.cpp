@@ -16,7 +16,8 @@ figures::figures(base::metrics& m)
       literals_refused(m.get_counter("mansio_imap_literal_refused_total", "literals over a limit")),
       lines_too_long(m.get_counter("mansio_imap_line_too_long_total", "command lines over a limit")),
       appended(m.get_counter("mansio_imap_messages_appended_total", "messages stored by APPEND")),
-      moved(m.get_counter("mansio_imap_handovers_total", "connections handed to their account's shard after sign-in"))
+      moved(m.get_counter("mansio_imap_handovers_total", "connections handed to their account's shard after sign-in")),
+      searches_refused(m.get_counter("mansio_imap_search_refused_total", "searches, sorts and contexts over a limit"))
 {
     for (auto const& c : commands::all())
         commands.push_back(&m.get_counter("mansio_imap_commands_total", "IMAP commands", "command=\"" + base::to_lower_ascii(c.name) + "\""));

@@ -21,6 +21,7 @@ struct figures {
     base::counter& appended;
     base::counter& moved;              ///< connections handed to their account's shard
     std::vector<base::counter*> commands;  ///< by place in the command table
+    base::counter& searches_refused;   ///< over a limit
 };
 
 }  // namespace mansio::imap

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "imap/commands/fetch_items.hpp"
+#include "imap/contexts.hpp"
 #include "imap/session.hpp"
 #include "imap/wire/writer.hpp"
 
@@ -251,7 +252,9 @@ task<result<void>> announce(session& s, store::mailbox_view_ptr now, bool may_ex
             if (s.qresync()) s.untagged("OK [HIGHESTMODSEQ " + std::to_string(old->highest_modseq()) + "] messages are gone; told later");
             co_return result<void>{};
         }
-        auto const told = co_await announce_expunged(s, old, now);
+        auto told = co_await tell_contexts_expunged(s, now);
+        if (!told) co_return fail(told);
+        told = co_await announce_expunged(s, old, now);
         if (!told) co_return fail(told);
     }
     if (now->keywords().size() > old->keywords().size()) {
@@ -269,8 +272,12 @@ task<result<void>> announce(session& s, store::mailbox_view_ptr now, bool may_ex
     if (notifying == nullptr || (notifying->selected_events() & event::flag_change) != 0) told = co_await announce_flags(s, old, now);
     m.announced = now;
     m.known.clear();
+    if (!told) co_return fail(told);
+    auto const searched = co_await tell_contexts_changed(s, old);
+    if (!searched) co_return fail(searched);
     auto const* const wanted = notifying != nullptr ? notifying->arrivals() : nullptr;
-    if (!told || wanted == nullptr || now->size() <= remaining) co_return told;
+    if (wanted == nullptr || now->size() <= remaining) co_return result<void>{};
+    // RFC 5465 §5.2: after the EXISTS and what searches say of the new ones
     position_ranges fresh;
     fresh.ranges.emplace_back(remaining, now->size());
     co_return co_await commands::fetch_arrivals(s, *wanted, fresh);

@@ -1,6 +1,7 @@
 // The mailbox a session has open: what the client was told, against what is.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 namespace mansio::imap {
 
 class session;
+struct search_context;
 
 /// Half-open ranges of positions (sequence number − 1), ascending.
 struct position_ranges {
@@ -43,6 +45,7 @@ struct selected_mailbox {
     wire::number_ranges saved;            ///< UIDs of "$" (RFC 9051 §6.4.4.1)
     /// Flag changes this session made and its client knows of: not announced again. By UID, with the modseq they got.
     std::vector<std::pair<store::uid, store::mod_seq>> known;
+    std::vector<std::shared_ptr<search_context>> contexts;  ///< searches whose changes are told (RFC 5267); at most limits.imap_contexts
 
     [[nodiscard]] bool is_recent(store::uid u) const noexcept { return wire::contains(recent, u); }
     [[nodiscard]] std::uint32_t recent_count() const noexcept;

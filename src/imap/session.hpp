@@ -83,6 +83,8 @@ public:
     [[nodiscard]] command_timing timing() const noexcept;
     [[nodiscard]] command_bounds bounds() const noexcept;
 
+    /// False: nobody waits for the answer any more, the client is gone or its sign-in was revoked. Long work asks between its slices.
+    [[nodiscard]] bool wanted() { return !revoked_ && peer_.still_there(); }
     /// Queues octets for the client; waits only when much is queued.
     [[nodiscard]] task<result<void>> send(std::string_view octets);
     /// Queues a short line without waiting: "* " + text + CRLF.

@@ -22,9 +22,13 @@ constexpr probe probes[] = {
     {extension::children, "LIST \"\" INBOX", "\\HasNoChildren"},
     {extension::compress_deflate, "COMPRESS DEFLATE"},
     {extension::condstore, "FETCH 1 (FLAGS) (CHANGEDSINCE 1)"},
+    {extension::context_search, "SEARCH RETURN (UPDATE) ALL"},
+    {extension::context_sort, "SORT RETURN (UPDATE) (DATE) UTF-8 ALL"},
     {extension::create_special_use, "CREATE Mine (USE (\\Drafts))"},
     {extension::enable, "ENABLE X", "BAD ENABLE comes before SELECT"},
     {extension::esearch, "SEARCH RETURN (COUNT) ALL"},
+    {extension::esort, "SORT RETURN (COUNT) (DATE) UTF-8 ALL"},
+    {extension::i18nlevel_1, "CAPABILITY", "I18NLEVEL=1"},
     {extension::id, "ID NIL"},
     {extension::idle, "IDLE\r\nDONE", "+ idling"},
     {extension::imap4rev2, "CAPABILITY", "IMAP4rev2"},
@@ -33,16 +37,23 @@ constexpr probe probes[] = {
     {extension::literal_plus, "LIST \"\" {5+}\r\nINBOX"},
     {extension::move, "MOVE 1 INBOX"},
     {extension::multiappend, "APPEND INBOX {1+}\r\na {1+}\r\nb"},
+    {extension::multisearch, "ESEARCH IN (selected) ALL"},
     {extension::name_space, "NAMESPACE"},
     {extension::notify, "NOTIFY NONE"},
     {extension::objectid, "FETCH 1 EMAILID"},
+    {extension::partial, "UID FETCH 1 UID (PARTIAL -1:-1)"},
     {extension::preview, "FETCH 1 PREVIEW"},
     {extension::qresync, "CAPABILITY", "QRESYNC"},
     {extension::sasl_ir, "AUTHENTICATE PLAIN AGE=", "already signed in"},
     {extension::savedate, "FETCH 1 SAVEDATE"},
     {extension::searchres, "SEARCH RETURN (SAVE) ALL"},
+    {extension::sort, "SORT (DATE) UTF-8 ALL"},
+    {extension::sort_display, "SORT (DISPLAYFROM) UTF-8 ALL"},
     {extension::special_use, "LIST \"\" Drafts", "\\Drafts"},
     {extension::status_size, "STATUS INBOX (SIZE)"},
+    {extension::thread_orderedsubject, "THREAD ORDEREDSUBJECT UTF-8 ALL"},
+    {extension::thread_references, "THREAD REFERENCES UTF-8 ALL"},
+    {extension::thread_refs, "THREAD REFS UTF-8 ALL"},
     {extension::uidplus, "UID EXPUNGE 1"},
     {extension::unauthenticate, "UNAUTHENTICATE"},
     {extension::unselect, "UNSELECT"},
@@ -145,8 +156,8 @@ TEST(capability, the_page_lists_them_all)
     auto uses = dialogues();
     std::string table = "| capability | source | in IMAP4rev2 | before sign-in | dialogues |\n|---|---|---|---|---|\n";
     for (auto const& c : capabilities())
-        table += "| `" + std::string{c.name} + "` | " + std::string{c.rfc} + " | " + (c.in_rev2 ? "yes" : "") + " | " + (c.before_sign_in ? "yes" : "") + " | " +
-                 base::joined(uses[std::string{c.name}], ", ") + " |\n";
+        table += "| `" + std::string{c.name} + "` | " + std::string{c.rfc} + " | " + (c.in_rev2 ? "yes" : "") + " | " + (c.before_sign_in ? "yes" : "") +
+                 " | " + base::joined(uses[std::string{c.name}], ", ") + " |\n";
     EXPECT_TRUE(mansio::test::read_file(MANSIO_SOURCE "/docs/imap.md").contains(table)) << "docs/imap.md wants this table:\n" << table;
 }
 

@@ -116,6 +116,101 @@ TEST(catalogue, I2_many_literals_after_sign_in)
     EXPECT_TRUE(answer.starts_with("a NO [LIMIT]") || answer.starts_with("* BYE")) << answer.substr(0, 100);
 }
 
+std::string many_messages(std::size_t n, std::string const& fields)
+{
+    std::string out;
+    for (std::size_t i = 1; i <= n; ++i) {
+        auto const text = "Message-ID: <" + std::to_string(i) + "@x>\r\n" + fields + "\r\nsome words\r\n";
+        out += " {" + std::to_string(text.size()) + "+}\r\n" + text;
+    }
+    return out + "\r\n";
+}
+
+TEST(catalogue, I3_deep_and_wide_searches)
+{
+    rig r;
+    wire_client peer{r, "c"};
+    greeted(peer);
+    EXPECT_TRUE(peer.say(login(r)).starts_with("in OK"));
+    EXPECT_TRUE(peer.say("a APPEND INBOX" + many_messages(3, "")).starts_with("a OK"));
+    EXPECT_TRUE(peer.say("b SELECT INBOX\r\n").contains("\r\nb OK"));
+    for (std::string const verb : {"SEARCH ", "SORT (DATE) UTF-8 ", "THREAD REFS UTF-8 "}) {
+        EXPECT_TRUE(peer.say("c " + verb + times("NOT ", 10000) + "ALL\r\n").starts_with("c NO [LIMIT]")) << verb;
+        EXPECT_TRUE(peer.say("c " + verb + times("OR ALL ", 9000) + "ALL\r\n").starts_with("c NO [LIMIT]")) << verb;
+        EXPECT_TRUE(peer.say("c " + verb + times("(", 10000) + "ALL\r\n").starts_with("c NO [LIMIT]")) << verb;
+        EXPECT_TRUE(peer.say("c " + verb + times("NOT ", 200) + "ALL\r\n").contains("\r\nc OK")) << verb;
+        EXPECT_TRUE(peer.say("c " + verb + "UID " + times("1,3,", 15000) + "2\r\n").contains("\r\nc OK")) << verb;
+    }
+    EXPECT_TRUE(peer.say("c SORT (" + times("REVERSE DATE ", 100) + "SIZE) UTF-8 ALL\r\n").starts_with("c "));
+    EXPECT_TRUE(peer.say("c ESEARCH IN (" + times("subtree (a b) ", 1000) + "personal) ALL\r\n").starts_with("c BAD"));
+}
+
+TEST(catalogue, I3_cyclic_references)
+{
+    rig r;
+    wire_client peer{r, "c"};
+    greeted(peer);
+    EXPECT_TRUE(peer.say(login(r)).starts_with("in OK"));
+    // Each refers to the one before it and the one after it, the first and the last too.
+    std::string append = "a APPEND INBOX";
+    constexpr int n = 500;
+    for (int i = 0; i < n; ++i) {
+        auto const id = [](int k) { return "<" + std::to_string(k % n) + "@x>"; };
+        auto const text = "Message-ID: " + id(i) + "\r\nReferences: " + id(i + n - 1) + " " + id(i + 1) + " " + id(i) + "\r\n\r\n";
+        append += " {" + std::to_string(text.size()) + "+}\r\n" + text;
+    }
+    EXPECT_TRUE(peer.say(append + "\r\n").starts_with("a OK"));
+    EXPECT_TRUE(peer.say("b SELECT INBOX\r\n").contains("\r\nb OK"));
+    auto const opened = r.counter("mansio_store_blob_reads_total");
+    for (std::string const how : {"REFERENCES", "REFS", "ORDEREDSUBJECT"}) {
+        auto const answer = peer.say("c THREAD " + how + " UTF-8 ALL\r\n");
+        EXPECT_TRUE(answer.starts_with("* THREAD (") && answer.contains("\r\nc OK")) << how << answer.substr(0, 100);
+        EXPECT_EQ(std::ranges::count(answer, '('), std::ranges::count(answer, ')'));
+    }
+    EXPECT_TRUE(peer.say("d SORT (SUBJECT DATE) UTF-8 ALL\r\n").contains("\r\nd OK"));
+    EXPECT_EQ(r.counter("mansio_store_blob_reads_total"), opened);  // from stored summaries alone
+}
+
+TEST(catalogue, I3_sorting_is_bounded)
+{
+    rig_options o;
+    o.limits.imap_sort_octets = 12000;
+    o.limits.imap_contexts = 2;
+    rig r{o};
+    wire_client peer{r, "c"};
+    greeted(peer);
+    EXPECT_TRUE(peer.say(login(r)).starts_with("in OK"));
+    EXPECT_TRUE(peer.say("a APPEND INBOX" + many_messages(200, "Subject: s\r\n")).starts_with("a OK"));
+    EXPECT_TRUE(peer.say("b SELECT INBOX\r\n").contains("\r\nb OK"));
+    EXPECT_TRUE(peer.say("c SORT (DATE) UTF-8 ALL\r\n").starts_with("c NO [LIMIT]"));
+    EXPECT_TRUE(peer.say("c THREAD REFS UTF-8 ALL\r\n").starts_with("c NO [LIMIT]"));
+    EXPECT_TRUE(peer.say("c SORT (DATE) UTF-8 1:20\r\n").contains("\r\nc OK"));
+    for (std::string const tag : {"u1", "u2"}) EXPECT_FALSE(peer.say(tag + " SEARCH RETURN (UPDATE) ALL\r\n").contains("NOUPDATE"));
+    auto const third = peer.say("u3 SEARCH RETURN (UPDATE COUNT) ALL\r\n");
+    EXPECT_TRUE(third.contains("COUNT 200") && third.contains("* NO [NOUPDATE \"u3\"]") && third.contains("\r\nu3 OK")) << third;
+    EXPECT_EQ(r.counter("mansio_imap_search_refused_total"), 3U);
+}
+
+TEST(catalogue, I3_a_search_ends_with_its_client)
+{
+    rig r;
+    constexpr std::size_t n = 2000;
+    {
+        wire_client peer{r, "c"};
+        greeted(peer);
+        EXPECT_TRUE(peer.say(login(r)).starts_with("in OK"));
+        for (std::size_t i = 0; i < n / 500; ++i) EXPECT_TRUE(peer.say("a APPEND INBOX" + many_messages(500, "")).starts_with("a OK"));
+    }
+    auto const before = r.counter("mansio_store_blob_reads_total");
+    auto stream = r.connect("c");
+    auto const far = base::monotonic_time::max();
+    ASSERT_TRUE(r.loop.run(stream->write(login(r) + "b SELECT INBOX\r\nc SEARCH TEXT nowhere\r\n", far)).has_value());
+    stream->abort();
+    stream.reset();
+    r.loop.run_ready();
+    EXPECT_LT(r.counter("mansio_store_blob_reads_total") - before, n / 2);
+}
+
 TEST(catalogue, W2_append_normalises_line_ends)
 {
     rig r;

@@ -5,6 +5,7 @@
 #include "imap/commands/fetch_body.hpp"
 #include "imap/commands/fetch_items.hpp"
 #include "imap/commands/handlers.hpp"
+#include "imap/commands/search_options.hpp"
 #include "imap/object_id.hpp"
 #include "imap/resync.hpp"
 #include "imap/session.hpp"
@@ -21,28 +22,43 @@ struct fetch_args {
     fetch_items items;
     std::optional<store::mod_seq> changed_since;
     bool vanished = false;  ///< those of them that are gone since are told too
+    std::optional<partial_range> partial;
 };
 
-// fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"; CHANGEDSINCE: RFC 7162 §3.1.4.1; VANISHED: §3.2.6
-result<void> parse_modifiers(invocation& c, fetch_args& a)
+// fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" / "PARTIAL" SP partial-range   (RFC 7162 §3.1.4.1, §3.2.6; RFC 9394 §3.3)
+result<void> parse_modifier(invocation& c, fetch_args& a)
 {
     auto& in = c.in;
-    if (!in.take_text(" (")) return {};
+    if (!a.changed_since && c.s.offers(extension::condstore) && in.take_word("CHANGEDSINCE")) {
+        if (auto sp = in.space(); !sp) return sp;
+        auto const since = in.number64();
+        if (!since) return fail(since);
+        a.changed_since = *since;
+        a.items.modseq = true;
+        return {};
+    }
+    if (c.by_uid && !a.partial && c.s.offers(extension::partial) && in.take_word("PARTIAL")) {
+        if (auto sp = in.space(); !sp) return sp;
+        auto range = parse_partial_range(in, c.s.on());
+        if (!range) return fail(range);
+        a.partial = std::move(*range);
+        return {};
+    }
+    if (!c.by_uid || !c.s.qresync() || !in.take_word("VANISHED")) return fail(fault::kind::syntax, "there is no such modifier here");
+    a.vanished = true;
+    return {};
+}
+
+// fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"   (RFC 4466 §2.4)
+result<void> parse_modifiers(invocation& c, fetch_args& a)
+{
+    if (!c.in.take_text(" (")) return {};
     do {
-        if (c.s.offers(extension::condstore) && in.take_word("CHANGEDSINCE")) {
-            if (auto sp = in.space(); !sp) return sp;
-            auto const since = in.number64();
-            if (!since) return fail(since);
-            a.changed_since = *since;
-            a.items.modseq = true;
-        } else if (c.by_uid && c.s.qresync() && in.take_word("VANISHED")) {
-            a.vanished = true;
-        } else {
-            return fail(fault::kind::syntax, "there is no such modifier here");
-        }
-    } while (in.take(' '));
+        if (auto modifier = parse_modifier(c, a); !modifier) return modifier;
+    } while (c.in.take(' '));
     if (a.vanished && !a.changed_since) return fail(fault::kind::syntax, "VANISHED goes with CHANGEDSINCE");
-    return in.expect(')');
+    if (a.vanished && a.partial) return fail(fault::kind::syntax, "VANISHED and PARTIAL do not go together");
+    return c.in.expect(')');
 }
 
 // fetch = "FETCH" SP sequence-set SP (…) [fetch-modifiers]
@@ -242,6 +258,21 @@ position_ranges changed(fetching const& f, position_ranges const& from, store::m
     return out;
 }
 
+/// The positions of one page of those that the set names (RFC 9394 §3.3).
+position_ranges page(position_ranges const& all, partial_range const& which)
+{
+    auto [from, to] = which.of(static_cast<std::size_t>(all.count()));
+    position_ranges out;
+    std::size_t before = 0;
+    for (auto const& [first, past] : all.ranges) {
+        auto const here = past - first;
+        auto const low = std::max(from, before), high = std::min(to, before + here);
+        if (low < high) out.ranges.emplace_back(first + static_cast<std::uint32_t>(low - before), first + static_cast<std::uint32_t>(high - before));
+        before += here;
+    }
+    return out;
+}
+
 task<result<void>> fetch_all(fetching& f, position_ranges const& positions)
 {
     position_cursor cursor{positions};
@@ -280,6 +311,7 @@ task<result<reply>> fetch(invocation& c)
     auto latest = co_await c.s.account().view(m.info.id);
     if (!latest) co_return fail(latest);
     fetching f{c.s, m, args->items, std::move(*latest), {}, false, {}};
+    if (args->partial) positions = page(*positions, *args->partial);  // first the page, then what changed in it
     if (args->changed_since) {
         positions = changed(f, *positions, *args->changed_since);
         if (positions->empty()) co_return reply::ok("nothing changed since");

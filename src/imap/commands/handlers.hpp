@@ -6,6 +6,7 @@ namespace mansio::imap::commands {
 
 task<result<reply>> append(invocation& c);
 task<result<reply>> authenticate(invocation& c);
+task<result<reply>> cancel_update(invocation& c);
 task<result<reply>> capability(invocation& c);
 task<result<reply>> check(invocation& c);
 task<result<reply>> close(invocation& c);
@@ -14,6 +15,7 @@ task<result<reply>> copy(invocation& c);
 task<result<reply>> create(invocation& c);
 task<result<reply>> delete_mailbox(invocation& c);
 task<result<reply>> enable(invocation& c);
+task<result<reply>> esearch(invocation& c);
 task<result<reply>> examine(invocation& c);
 task<result<reply>> expunge(invocation& c);
 task<result<reply>> fetch(invocation& c);
@@ -30,10 +32,12 @@ task<result<reply>> notify(invocation& c);
 task<result<reply>> rename(invocation& c);
 task<result<reply>> search(invocation& c);
 task<result<reply>> select(invocation& c);
+task<result<reply>> sort(invocation& c);
 task<result<reply>> starttls(invocation& c);
 task<result<reply>> status(invocation& c);
 task<result<reply>> store(invocation& c);
 task<result<reply>> subscribe(invocation& c);
+task<result<reply>> thread(invocation& c);
 task<result<reply>> uid_expunge(invocation& c);
 task<result<reply>> unauthenticate(invocation& c);
 task<result<reply>> unselect(invocation& c);

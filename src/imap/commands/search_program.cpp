@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include <unicode/unistr.h>
-
 #include "base/bytes.hpp"
+#include "mime/unicode.hpp"
 
 namespace mansio::imap::commands {
 namespace {
@@ -65,7 +64,7 @@ result<std::string> parse_needle(wire::scanner& in)
     auto text = in.astring();
     if (!text) return fail(text);
     if (!base::is_utf8(*text)) return fail(fault::kind::refused, "[BADCHARSET (US-ASCII UTF-8)] the string is not UTF-8");
-    return fold(*text);
+    return mime::casemap(*text);
 }
 
 // "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer   (RFC 7162 §3.1.5)
@@ -307,14 +306,6 @@ search_program::truth search_program::evaluate(std::vector<truth> const& known) 
             stack.push_back(a == truth::unknown ? a : b);
     }
     return stack.back();
-}
-
-std::string fold(std::string_view utf8)
-{
-    if (std::ranges::all_of(utf8, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return base::to_lower_ascii(utf8);
-    std::string out;
-    icu::UnicodeString::fromUTF8(icu::StringPiece{utf8.data(), static_cast<int32_t>(utf8.size())}).foldCase().toUTF8String(out);
-    return out;
 }
 
 }  // namespace mansio::imap::commands

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "imap/capability.hpp"
-#include "imap/selected.hpp"
 #include "imap/wire/scanner.hpp"
 #include "imap/wire/sequence_set.hpp"
+#include "store/account.hpp"
 
 namespace mansio::imap::commands {
 
@@ -47,9 +47,9 @@ struct search_key {
     std::uint64_t number = 0;          ///< octets, seconds; of an id, once it is known which account
     std::int32_t day = 0;
     std::string field;                 ///< of `header`, lower case; or the keyword; or the object id
-    std::string needle;                ///< folded
+    std::string needle;                ///< as mime::casemap() has it (RFC 5255 §4.2)
     wire::sequence_set set;
-    position_ranges positions;         ///< of `set`, once it is known which mailbox
+    wire::number_ranges uids;          ///< of `set`, once it is known which mailbox
 };
 
 /// How dear a key is to evaluate.
@@ -81,8 +81,5 @@ private:
     std::vector<search_key> keys_;
     std::vector<step> steps_;
 };
-
-/// For comparing without letter case: Unicode case folding; ASCII text without ICU's help.
-[[nodiscard]] std::string fold(std::string_view utf8);
 
 }  // namespace mansio::imap::commands
