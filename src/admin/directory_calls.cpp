@@ -14,6 +14,7 @@ json::object as_json(auth::account const& a)
             {"number", a.number},
             {"display_name", a.display_name},
             {"quota_octets", a.quota_octets},
+            {"quota_messages", a.quota_messages},
             {"enabled", a.enabled},
             {"administrator", a.administrator},
             {"portal_password", a.has_portal_password},
@@ -150,8 +151,11 @@ task<result<json::object>> account_set(services const& s, json::object args)
     if (!a) co_return fail(a);
     auto const quota = number_or(args, "quota_octets", a->quota_octets);
     if (!quota) co_return fail(quota);
-    bool const new_quota = *quota != a->quota_octets;
+    auto const messages = number_or(args, "quota_messages", a->quota_messages);
+    if (!messages) co_return fail(messages);
+    bool const new_quota = *quota != a->quota_octets || *messages != a->quota_messages;
     a->quota_octets = *quota;
+    a->quota_messages = *messages;
     a->display_name = text_or(args, "display_name", a->display_name);
     a->enabled = flag_or(args, "enabled", a->enabled);
     a->administrator = flag_or(args, "administrator", a->administrator);
@@ -161,7 +165,7 @@ task<result<json::object>> account_set(services const& s, json::object args)
     if (!done) co_return fail(done);
     if (new_quota) {
         auto const ref = s.accounts.open(a->number, store::principal::server("admin"));
-        auto const set = co_await ref.set_quota(*quota);
+        auto const set = co_await ref.set_quota(*quota, *messages);
         if (!set) co_return fail(set);
     }
     co_return as_json(*a);

@@ -28,6 +28,7 @@ struct account {
     std::string address;                    ///< canonical
     std::string display_name;
     std::uint64_t quota_octets = 0;         ///< 0: none
+    std::uint64_t quota_messages = 0;       ///< 0: none
     bool enabled = true;
     bool administrator = false;
     bool has_portal_password = false;

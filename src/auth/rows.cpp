@@ -9,6 +9,7 @@ constexpr std::uint8_t kind_account = 1, kind_alias = 2;
 constexpr std::uint8_t has_catch_all = 1;
 constexpr std::uint8_t enabled = 1, administrator = 2, portal = 4, has_settings = 8;
 constexpr std::uint8_t setting_imap_off = 1;
+constexpr std::uint8_t setting_quota_messages = 2;
 constexpr std::uint8_t read_only = 1;
 
 std::string with_number(std::string_view prefix, account_number n)
@@ -45,6 +46,7 @@ std::vector<std::pair<std::uint8_t, std::string>> settings_of(account const& a)
 {
     std::vector<std::pair<std::uint8_t, std::string>> out;
     if (!a.imap_off.empty()) out.emplace_back(setting_imap_off, base::joined(a.imap_off, " "));
+    if (a.quota_messages != 0) out.emplace_back(setting_quota_messages, base::row_writer{}.varint(a.quota_messages).take());
     return out;
 }
 
@@ -56,6 +58,7 @@ void take_settings(base::row_reader& r, account& a)
         auto const tag = r.u8();
         auto const value = r.octets();
         if (tag == setting_imap_off) a.imap_off = base::words_of(value);
+        if (tag == setting_quota_messages) a.quota_messages = base::row_reader{value}.varint();
     }
 }
 }  // namespace

@@ -161,7 +161,7 @@ using uid_set = std::vector<std::pair<store::uid, store::uid>>;
 
 struct quota {
     std::uint64_t used_octets = 0, limit_octets = 0;    ///< limit 0: none
-    std::uint64_t messages = 0;
+    std::uint64_t messages = 0, limit_messages = 0;     ///< an email counts once, however many mailboxes hold it
 };
 struct acl_entry {
     account_number who = 0;
@@ -214,6 +214,10 @@ public:
     [[nodiscard]] task<result<std::vector<store::uid>>> expunge(mailbox_id m, std::optional<uid_set> which, bool even_undeleted = false) const;
     [[nodiscard]] task<result<copied>> copy(mailbox_id from, uid_set which, mailbox_id to) const;
     [[nodiscard]] task<result<copied>> move(mailbox_id from, uid_set which, mailbox_id to) const;
+    /// The same into another account, at most `between_accounts` (base/limits.def) messages: they count for its owner. A crash in a move leaves a message
+    /// in one of the two or in both, never in none (docs/formats/account.md). Their email ids are new. `there`: a handle of the same person.
+    [[nodiscard]] task<result<copied>> copy_to(mailbox_id from, uid_set which, account_ref there, mailbox_id to) const;
+    [[nodiscard]] task<result<copied>> move_to(mailbox_id from, uid_set which, account_ref there, mailbox_id to) const;
 
     /// In the order asked; a null pointer where the email is gone.
     [[nodiscard]] task<result<std::vector<email_record_ptr>>> emails(mailbox_id m, std::vector<email_id> which) const;
@@ -233,9 +237,16 @@ public:
     [[nodiscard]] task<result<subscription>> watch(mailbox_id m, std::move_only_function<void()> changed) const;
 
     [[nodiscard]] task<result<store::quota>> get_quota() const;
-    [[nodiscard]] task<result<void>> set_quota(std::uint64_t limit_octets) const;                 ///< server principals only
+    /// 0: no limit. Server principals only.
+    [[nodiscard]] task<result<void>> set_quota(std::uint64_t limit_octets, std::uint64_t limit_messages = 0) const;
     [[nodiscard]] task<result<std::vector<acl_entry>>> get_acl(mailbox_id m) const;
-    [[nodiscard]] task<result<void>> set_acl(mailbox_id m, account_number who, store::rights granted) const;  ///< 0 removes; needs `administer`
+    /// 0 removes; needs `administer`. The guest's account learns of it first (sharers()). Errors: refused with detail "no_account" when there is no such guest.
+    /// `add`, `remove`: of what the guest has; by itself, whoever else changes the list at the same time.
+    [[nodiscard]] task<result<void>> set_acl(mailbox_id m, account_number who, store::rights granted, flag_operation how = flag_operation::replace) const;
+    /// Accounts that share mailboxes with this one, or did; by number. Own accounts only.
+    [[nodiscard]] task<result<std::vector<account_number>>> sharers() const;
+    /// `other` was found to show nothing: forgets it if it grants nothing at all and has not lately.
+    [[nodiscard]] task<result<void>> forget_sharer(account_number other) const;
     [[nodiscard]] task<result<store::rights>> my_rights(mailbox_id m) const;
     /// UIDs expunged after `since` (RFC 7162 §3.2.5.2 VANISHED EARLIER); perhaps more, when that is more than a year ago.
     [[nodiscard]] task<result<uid_set>> vanished_since(mailbox_id m, mod_seq since) const;

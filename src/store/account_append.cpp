@@ -163,7 +163,9 @@ result<void> account_core::check_room(account_batch const& b, std::vector<new_me
         if (message.prefix.size() > prefix_most) return fail(fault::kind::refused, "the message cannot be stored", "prefix over 16 KiB");
         total += message_size(message);
     }
-    if (b.head.quota_limit == 0 || (total <= b.head.quota_limit && b.head.quota_used <= b.head.quota_limit - total)) return {};
+    bool const octets_fit = b.head.quota_limit == 0 || (total <= b.head.quota_limit && b.head.quota_used <= b.head.quota_limit - total);
+    bool const count_fits = b.head.quota_emails == 0 || b.head.emails + messages.size() <= b.head.quota_emails;
+    if (octets_fit && count_fits) return {};
     services_.limit_refusals.add();
     return fail(fault::kind::over_limit, "the mailbox is full", "quota");
 }

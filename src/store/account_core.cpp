@@ -321,6 +321,7 @@ void account_core::drop_state()
     index_octets_ = 0;
     names_.clear();
     subscriptions_.clear();
+    sharers_.clear();
     // Calls that work on an intent find out by their own next step, which fails or goes on; the background waits for them.
     std::erase_if(intents_, [](auto const& i) { return !i.second.active; });
     records_.clear();

@@ -169,11 +169,25 @@ public:
     [[nodiscard]] task<result<void>> keep(principal const& who, mailbox_id m, derived_ptr what);
     [[nodiscard]] task<result<subscription>> watch(principal const& who, mailbox_id m, base::executor& where_to, std::move_only_function<void()> changed);
     [[nodiscard]] task<result<store::quota>> get_quota(principal const& who);
-    [[nodiscard]] task<result<void>> set_quota(principal const& who, std::uint64_t limit_octets);
+    [[nodiscard]] task<result<void>> set_quota(principal const& who, std::uint64_t limit_octets, std::uint64_t limit_messages);
     [[nodiscard]] task<result<std::vector<acl_entry>>> get_acl(principal const& who, mailbox_id m);
-    [[nodiscard]] task<result<void>> set_acl(principal const& who, mailbox_id m, account_number guest, store::rights granted);
+    [[nodiscard]] task<result<void>> set_acl(principal const& who, mailbox_id m, account_number guest, store::rights granted, flag_operation how);
     [[nodiscard]] task<result<store::rights>> my_rights(principal const& who, mailbox_id m);
     [[nodiscard]] task<result<uid_set>> vanished_since(principal const& who, mailbox_id m, mod_seq since);
+
+    // Between accounts: account_sharing.cpp.
+    [[nodiscard]] task<result<std::vector<account_number>>> sharers(principal const& who);
+    /// `other` is about to grant something to this account's owner.
+    [[nodiscard]] task<result<void>> note_sharer(account_number other);
+    /// When `other` last did; 0: it is not known here.
+    [[nodiscard]] task<result<std::int64_t>> sharer_since(account_number other);
+    [[nodiscard]] task<result<void>> drop_sharer(account_number other, std::int64_t since);
+    /// Any right of anybody's list is this person's.
+    [[nodiscard]] task<result<bool>> grants_to(account_number guest_number);
+    /// Messages start to move to another account; answers the intent's number.
+    [[nodiscard]] task<result<std::uint64_t>> begin_leaving(principal const& who, mailbox_id m, uid_set which, account_number other, std::string delivery);
+    /// They are there: they go here, with the intent. `gone` false: they are not, and stay.
+    [[nodiscard]] task<result<void>> end_leaving(std::uint64_t op, mailbox_id m, uid_set which, bool gone);
 
     // Of the service.
     [[nodiscard]] task<result<void>> create(std::uint64_t quota_octets, bool folders);
@@ -304,6 +318,8 @@ private:
     [[nodiscard]] task<result<void>> fold_tombstones(account_batch& b, mailbox_id m, rows::page_table& table, mod_seq& through);
     [[nodiscard]] task<result<std::vector<rows::tombstone>>> tombstones_in(rows::log_row const& l);
     [[nodiscard]] task<result<void>> work_off(std::uint64_t op);
+    [[nodiscard]] task<result<void>> settle_leaving(std::uint64_t op);
+    [[nodiscard]] task<result<void>> prepare_left(account_batch& b, std::uint64_t op, mailbox_id m, uid_set const& which, bool gone);
     [[nodiscard]] task<result<void>> sweep();
     [[nodiscard]] task<result<void>> sweep_pages();
     [[nodiscard]] task<result<void>> remove_slices();
@@ -329,6 +345,7 @@ private:
     std::map<mailbox_id, mailbox_state> mailboxes_;
     std::map<std::string, mailbox_id, std::less<>> names_;
     std::map<account_number, std::set<std::string>> subscriptions_;
+    std::map<account_number, std::int64_t> sharers_;  ///< who may share with us, and since when
     struct open_intent {
         rows::intent what;
         bool active = false;  ///< a call works on it; else the background does

@@ -224,6 +224,7 @@ task<result<void>> account_core::fold(mailbox_id m)
 
 task<result<void>> account_core::work_off(std::uint64_t op)
 {
+    if (intents_.at(op).what.what == rows::intent::kind::leaving) co_return co_await settle_leaving(op);
     auto const& open = intents_.at(op);
     if (!open.list) {
         auto all = co_await list_of(open.what);

@@ -49,6 +49,7 @@ task<result<void>> account_core::load_rows()
     index_octets_ = 0;
     names_.clear();
     subscriptions_.clear();
+    sharers_.clear();
     head_ = rows::head{};
     exists_ = false;
     auto const head_row = co_await services_.storage.get(where_, keys::head());
@@ -80,6 +81,15 @@ task<result<void>> account_core::load_rows()
         std::uint64_t person = 0;
         std::string_view name;
         if (keys::parse_be64(r.key, person, name) && rows::decode_mark(r.value)) subscriptions_[person].emplace(name);
+    }
+    auto const others = co_await scan_all("O");
+    if (!others) co_return fail(others);
+    for (auto const& r : *others) {
+        std::uint64_t other = 0;
+        std::string_view rest;
+        auto const since = rows::decode_sharer(r.value);
+        if (since && keys::parse_be64(r.key, other, rest)) sharers_.emplace(other, *since);
+        if (!since) services_.log.error("row_damaged", {{"account", number_}, {"fault", since.error()}});
     }
     auto const intents = co_await scan_all("X");
     if (!intents) co_return fail(intents);

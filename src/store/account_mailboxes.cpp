@@ -341,23 +341,26 @@ task<result<store::quota>> account_core::get_quota(principal const& who)
     q.used_octets = head_.quota_used;
     q.limit_octets = head_.quota_limit;
     q.messages = head_.emails;
+    q.limit_messages = head_.quota_emails;
     co_return q;
 }
 
-task<result<void>> account_core::set_quota(principal const& who, std::uint64_t limit_octets)
+task<result<void>> account_core::set_quota(principal const& who, std::uint64_t limit_octets, std::uint64_t limit_messages)
 {
     operation op;
     op.alone = true;
-    auto const prepare = [](account_core& a, account_batch& b, principal const& asker, std::uint64_t limit) -> task<result<void>> {
+    auto const prepare = [](account_core& a, account_batch& b, principal const& asker, std::uint64_t limit,
+                            std::uint64_t emails) -> task<result<void>> {
         if (!a.exists_ || (a.guest(asker))) co_return no_such_mailbox();
         if (!asker.is_server()) co_return no_right();
-        if (a.head_.quota_limit == limit) co_return result<void>{};
+        if (a.head_.quota_limit == limit && a.head_.quota_emails == emails) co_return result<void>{};
         b.head.quota_limit = limit;
+        b.head.quota_emails = emails;
         b.touch(rows::data_type::quota);
         b.restructure_all();
         co_return result<void>{};
     };
-    op.prepare = [&](account_batch& b) { return prepare(*this, b, who, limit_octets); };
+    op.prepare = [&](account_batch& b) { return prepare(*this, b, who, limit_octets, limit_messages); };
     co_return co_await submit(op);
 }
 

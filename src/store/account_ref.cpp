@@ -130,19 +130,14 @@ task<result<store::quota>> account_ref::get_quota() const
 {
     return on_owner<result<store::quota>>(*service_->impl_, number_, who_, [](account_core& a, principal const& p) { return a.get_quota(p); });
 }
-task<result<void>> account_ref::set_quota(std::uint64_t limit_octets) const
+task<result<void>> account_ref::set_quota(std::uint64_t limit_octets, std::uint64_t limit_messages) const
 {
     return on_owner<result<void>>(*service_->impl_, number_, who_,
-                                  [limit_octets](account_core& a, principal const& p) { return a.set_quota(p, limit_octets); });
+                                  [limit_octets, limit_messages](account_core& a, principal const& p) { return a.set_quota(p, limit_octets, limit_messages); });
 }
 task<result<std::vector<acl_entry>>> account_ref::get_acl(mailbox_id m) const
 {
     return on_owner<result<std::vector<acl_entry>>>(*service_->impl_, number_, who_, [m](account_core& a, principal const& p) { return a.get_acl(p, m); });
-}
-task<result<void>> account_ref::set_acl(mailbox_id m, account_number who, store::rights granted) const
-{
-    return on_owner<result<void>>(*service_->impl_, number_, who_,
-                                  [m, who, granted](account_core& a, principal const& p) { return a.set_acl(p, m, who, granted); });
 }
 task<result<store::rights>> account_ref::my_rights(mailbox_id m) const
 {

@@ -90,16 +90,23 @@ task<result<rights>> account_core::my_rights(principal const& who, mailbox_id m)
     co_return rights_of(who, *s);
 }
 
-task<result<void>> account_core::set_acl(principal const& who, mailbox_id m, account_number guest_number, rights granted)
+task<result<void>> account_core::set_acl(principal const& who, mailbox_id m, account_number guest_number, rights granted, flag_operation how)
 {
     operation op;
-    auto const prepare = [](account_core& a, account_batch& b, principal const& asker, mailbox_id box, account_number g, rights r) -> task<result<void>> {
+    auto const prepare = [](account_core& a, account_batch& b, principal const& asker, mailbox_id box, account_number g, rights change,
+                            flag_operation kind) -> task<result<void>> {
         auto const* const s = b.find(box);
         auto const allowed = a.admit(asker, s, only(right::administer));
         if (!allowed) co_return fail(allowed);
         // The owner's own rights are not a matter of the list (RFC 4314 §2 lets an implementation fix them).
         if (g == a.number_ || g == 0) co_return fail(fault::kind::refused, "the owner's rights cannot be changed", "cannot");
         auto meta = std::make_shared<rows::meta>(*s->meta);
+        rights before = 0;
+        for (auto const& e : meta->acl)
+            if (e.who == g) before = e.granted;
+        auto r = change;
+        if (kind == flag_operation::add) r = static_cast<rights>(before | change);
+        if (kind == flag_operation::remove) r = static_cast<rights>(before & ~change);
         std::erase_if(meta->acl, [g](acl_entry const& e) { return e.who == g; });
         constexpr std::size_t most_guests = 1000;
         if (r != 0) {
@@ -114,7 +121,7 @@ task<result<void>> account_core::set_acl(principal const& who, mailbox_id m, acc
         b.touch(rows::data_type::mailboxes);
         co_return result<void>{};
     };
-    op.prepare = [&](account_batch& b) { return prepare(*this, b, who, m, guest_number, granted); };
+    op.prepare = [&](account_batch& b) { return prepare(*this, b, who, m, guest_number, granted, how); };
     co_return co_await submit(op);
 }
 

@@ -76,14 +76,17 @@ std::unexpected<fault> damaged(std::string what)
 std::string encode(head const& h)
 {
     row_writer w;
-    w.u8(1)
+    // Format 1 wherever it says all: an older release reads it.
+    w.u8(h.quota_emails == 0 ? 1 : 2)
         .u8(static_cast<std::uint8_t>(h.stage))
         .varint(h.incarnation)
         .varint(h.counter)
         .varint(h.next_mailbox)
         .varint(h.next_email)
         .varint(h.last_uid_validity);
-    w.varint(h.quota_used).varint(h.quota_limit).varint(h.emails).varint(h.oldest_history).varint(h.last_change.size());
+    w.varint(h.quota_used).varint(h.quota_limit);
+    if (h.quota_emails != 0) w.varint(h.quota_emails);
+    w.varint(h.emails).varint(h.oldest_history).varint(h.last_change.size());
     for (auto const c : h.last_change) w.varint(c);
     return w.take_sealed();
 }
@@ -91,7 +94,8 @@ std::string encode(head const& h)
 result<head> decode_head(std::string_view row)
 {
     row_reader r{{}};
-    if (!open(row, 1, r)) return damaged("H");
+    bool const limited = !open(row, 1, r);
+    if (limited && !open(row, 2, r)) return damaged("H");
     head h;
     auto const stage = r.u8();
     if (stage > 1) r.spoil();
@@ -103,6 +107,7 @@ result<head> decode_head(std::string_view row)
     h.last_uid_validity = narrow(r);
     h.quota_used = r.varint();
     h.quota_limit = r.varint();
+    if (limited) h.quota_emails = r.varint();
     h.emails = r.varint();
     h.oldest_history = r.varint();
     auto const n = elements(r);
@@ -365,6 +370,10 @@ std::string encode(intent const& i)
     write_emails(w, i.emails);
     w.varint(i.pages.size());
     for (auto const& p : i.pages) w.raw(p.view());
+    if (i.what == intent::kind::leaving) {
+        w.varint(i.other).octets(i.delivery);
+        store::encode(w, i.which);
+    }
     return w.take_sealed();
 }
 
@@ -374,15 +383,30 @@ result<intent> decode_intent(std::string_view row)
     if (!open(row, 1, r)) return damaged("X");
     intent i;
     auto const what = r.u8();
-    if (what != 1 && what != 2) r.spoil();
+    if (what < 1 || what > 3) r.spoil();
     i.what = static_cast<intent::kind>(what);
     i.mailbox = narrow(r);
     i.done = r.varint();
     i.emails = read_emails(r);
     auto const n = elements(r);
     for (std::size_t k = 0; k < n && r.ok(); ++k) i.pages.push_back(read_page_id(r));
+    if (i.what == intent::kind::leaving) {
+        i.other = r.varint();
+        i.delivery = r.octets();
+        i.which = decode_uid_set(r);
+    }
     if (!whole(r)) return damaged("X");
     return i;
+}
+
+std::string encode_sharer(std::int64_t wall) { return row_writer{}.u8(1).signed_varint(wall).take_sealed(); }
+result<std::int64_t> decode_sharer(std::string_view row)
+{
+    row_reader r{{}};
+    if (!open(row, 1, r)) return damaged("O");
+    auto const wall = r.signed_varint();
+    if (!whole(r)) return damaged("O");
+    return wall;
 }
 
 namespace {

@@ -29,6 +29,7 @@ struct head {
     email_id next_email = 1;
     std::uint32_t last_uid_validity = 0;
     std::uint64_t quota_used = 0, quota_limit = 0;
+    std::uint64_t quota_emails = 0;  ///< most emails; 0: no limit
     std::uint64_t emails = 0;
     std::uint64_t oldest_history = 0;
     std::array<std::uint64_t, data_types> last_change{};
@@ -150,15 +151,22 @@ struct delivered {
 [[nodiscard]] result<delivered> decode_delivered(std::string_view row);
 
 struct intent {
-    enum class kind : std::uint8_t { release = 1, pending = 2 };
+    enum class kind : std::uint8_t { release = 1, pending = 2, leaving = 3 };
     kind what = kind::release;
     mailbox_id mailbox = 0;
     std::uint64_t done = 0;        ///< so many of the list are worked off (release) or made (pending)
     std::vector<email_id> emails;
     std::vector<page_id> pages;    ///< instead of `emails`
+    account_number other = 0;      ///< leaving: the destination's account, and the delivery id there
+    std::string delivery;
+    uid_set which;
 };
 [[nodiscard]] std::string encode(intent const& i);
 [[nodiscard]] result<intent> decode_intent(std::string_view row);
+
+/// When an account last granted something to this one, unix seconds.
+[[nodiscard]] std::string encode_sharer(std::int64_t wall);
+[[nodiscard]] result<std::int64_t> decode_sharer(std::string_view row);
 
 /// Another person's \Seen: runs of neighbours that share a mark. A UID in no run: never marked.
 struct seen_run {

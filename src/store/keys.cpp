@@ -31,6 +31,7 @@ std::string seen(mailbox_id m, account_number person) { return base::row_writer{
 std::string seen_count(mailbox_id m, account_number person) { return base::row_writer{}.u8('C').be32(m).be64(person).take(); }
 std::string delivery(std::string_view id) { return "D" + hash16(id); }
 std::string intent(std::uint64_t op) { return letter64('X', op); }
+std::string sharer(account_number other) { return letter64('O', other); }
 std::string message_hash(std::string_view message_id) { return hash16(message_id); }
 std::string holder_name(email_id e) { return letter64('e', e); }
 

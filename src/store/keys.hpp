@@ -27,6 +27,7 @@ namespace mansio::store::keys {
 [[nodiscard]] std::string seen_count(mailbox_id m, account_number person);
 [[nodiscard]] std::string delivery(std::string_view id);
 [[nodiscard]] std::string intent(std::uint64_t op);
+[[nodiscard]] std::string sharer(account_number other);
 /// What a message id is looked up by: 16 octets.
 [[nodiscard]] std::string message_hash(std::string_view message_id);
 /// The holder's name of an email: "e" and its number.

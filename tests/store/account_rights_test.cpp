@@ -29,6 +29,8 @@ struct scene {
     scene()
     {
         w.make();
+        w.make(bert);
+        w.make(cora);
         shared = w.box("Shared");
         other = w.box("Other");
         w.add(shared, "one", {"\\Deleted"});
