@@ -60,6 +60,7 @@ void try_row(unsigned which, std::string const& row)
     case 18: static_cast<void>(decode_email_pages(row)); break;
     case 20: round(row, decode_run_page, [](auto const& v) { return encode_run_page(v); }); break;
     case 21: round(row, decode_seen_count, [](auto const& v) { return encode_seen_count(v); }); break;
+    case 22: round(row, decode_sharer, [](auto const& v) { return encode_sharer(v); }); break;
     default: {
         auto const email = stored_email::open(1, row);
         if (email && (*email)->prefix().size() > (*email)->size()) std::abort();
@@ -74,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
 {
     if (size == 0) return 0;
     std::string_view const octets{reinterpret_cast<char const*>(data) + 1, size - 1};
-    unsigned const which = data[0] % 22U;
+    unsigned const which = data[0] % 23U;
     // The email's body is checked and unsealed before it is opened; everything else comes sealed.
     if (which == 19) {
         try_row(which, std::string{octets});

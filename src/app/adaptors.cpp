@@ -25,4 +25,29 @@ task<result<std::vector<queue::recipient>>> route_address(auth::directory& peopl
     co_return all;
 }
 
+namespace {
+std::optional<imap::people::person> as_person(std::optional<auth::account> const& a)
+{
+    if (!a) return std::nullopt;
+    return imap::people::person{a->number, a->address};
+}
+}  // namespace
+
+task<result<std::optional<imap::people::person>>> directory_people::with_address(std::string address)
+{
+    // A whole address, not the bare name that an operator may type.
+    if (!address.contains('@')) co_return std::nullopt;
+    auto const found = co_await directory_.find_account(std::move(address));
+    if (!found && (found.error().what == fault::kind::syntax || found.error().what == fault::kind::not_found)) co_return std::nullopt;
+    if (!found) co_return fail(found);
+    co_return as_person(*found);
+}
+
+task<result<std::optional<imap::people::person>>> directory_people::with_number(store::account_number n)
+{
+    auto const found = co_await directory_.account_by_number(n);
+    if (!found) co_return fail(found);
+    co_return as_person(*found);
+}
+
 }  // namespace mansio::app

@@ -27,6 +27,7 @@ void server_process::impl::build_faces()
     so.hostname = settings.hostname;
     so.cleartext_sign_in = clear;
     smtp = std::make_unique<smtp::server>(smtp::services{*pipeline, *sign_in, settings.limits, random, log, metrics}, std::move(so));
+    people = std::make_unique<directory_people>(*directory);
     imap = std::make_unique<imap::server>(imap::services{*accounts,
                                                          *sign_in,
                                                          *spool,
@@ -37,7 +38,8 @@ void server_process::impl::build_faces()
                                                          random,
                                                          log,
                                                          metrics,
-                                                         {clear, settings.hostname, version_text, imap::extensions_named(settings.imap_off)}});
+                                                         {clear, settings.hostname, version_text, imap::extensions_named(settings.imap_off)},
+                                                         people.get()});
     pop3 = std::make_unique<pop3::server>(
         pop3::services{*accounts, *sign_in, tls_people.get(), settings.limits, clock, random, log, metrics, {clear, settings.hostname}});
     admin_http = std::make_unique<http::server>(settings.limits, log, metrics, "admin");

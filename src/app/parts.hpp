@@ -62,6 +62,7 @@ struct server_process::impl {
     std::unique_ptr<accept::pipeline> pipeline;
 
     std::unique_ptr<smtp::server> smtp;
+    std::unique_ptr<directory_people> people;
     std::unique_ptr<imap::server> imap;
     std::unique_ptr<pop3::server> pop3;
     std::unique_ptr<http::server> admin_http, metrics_http;

@@ -15,6 +15,7 @@ constexpr bool rev2 = true, extra = false;
 using enum extension;
 constexpr std::array table{
     //         extension    advertised as   source               before sign-in  part of IMAP4rev2
+    capability{acl, "ACL", "RFC 4314", late, extra},
     capability{appendlimit, "APPENDLIMIT", "RFC 7889", late, extra},
     capability{children, "CHILDREN", "RFC 3348", late, extra},
     capability{compress_deflate, "COMPRESS=DEFLATE", "RFC 4978", late, extra},
@@ -30,6 +31,7 @@ constexpr std::array table{
     capability{idle, "IDLE", "RFC 2177", late, rev2},
     capability{imap4rev2, "IMAP4rev2", "RFC 9051", early, rev2},
     capability{list_extended, "LIST-EXTENDED", "RFC 5258", late, rev2},
+    capability{list_myrights, "LIST-MYRIGHTS", "RFC 8440", late, extra},
     capability{list_status, "LIST-STATUS", "RFC 5819", late, rev2},
     capability{literal_plus, "LITERAL+", "RFC 7888", early, extra},
     capability{extension::move, "MOVE", "RFC 6851", late, rev2},
@@ -41,6 +43,9 @@ constexpr std::array table{
     capability{partial, "PARTIAL", "RFC 9394", late, extra},
     capability{preview, "PREVIEW", "RFC 8970", late, extra},
     capability{qresync, "QRESYNC", "RFC 7162 §3.2", late, extra},
+    capability{quota, "QUOTA", "RFC 9208", late, extra},
+    capability{quota_message, "QUOTA=RES-MESSAGE", "RFC 9208 §5.2", late, extra},
+    capability{quota_storage, "QUOTA=RES-STORAGE", "RFC 9208 §5.1", late, extra},
     capability{sasl_ir, "SASL-IR", "RFC 4959", early, rev2},
     capability{savedate, "SAVEDATE", "RFC 8514", late, extra},
     capability{searchres, "SEARCHRES", "RFC 5182", late, rev2},
@@ -85,10 +90,23 @@ void extension_set::remove(extension_set const& off) noexcept
     for (auto const& [what, below] : stands_on)
         if (!has(below)) bits_[static_cast<std::size_t>(what)] = false;
     add(none);
+    auto const drop = [this](extension e) { bits_[static_cast<std::size_t>(e)] = false; };
+    if (!has(acl)) drop(list_myrights);
+    if (!has(quota)) {
+        drop(quota_message);
+        drop(quota_storage);
+    }
     if (std::ranges::any_of(table, [this](auto const& c) { return c.in_rev2 && !has(c.what); })) bits_[static_cast<std::size_t>(imap4rev2)] = false;
 }
 
 std::span<capability const> capabilities() noexcept { return table; }
+
+extension_set needs_people() noexcept
+{
+    extension_set s;
+    s.add(acl);
+    return s;
+}
 
 std::optional<extension> find_extension(std::string_view name) noexcept
 {

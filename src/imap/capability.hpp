@@ -13,6 +13,7 @@ namespace mansio::imap {
 /// Names as CAPABILITY has them, in letters an identifier may have.
 enum class extension : std::uint8_t {
     none,  ///< of the base protocol: always on
+    acl,
     appendlimit,
     children,
     compress_deflate,
@@ -28,6 +29,7 @@ enum class extension : std::uint8_t {
     idle,
     imap4rev2,
     list_extended,
+    list_myrights,
     list_status,
     literal_plus,
     move,
@@ -40,6 +42,9 @@ enum class extension : std::uint8_t {
     preview,
     qresync,
     sasl_ir,
+    quota,
+    quota_message,
+    quota_storage,
     savedate,
     searchres,
     sort,
@@ -63,7 +68,7 @@ public:
     [[nodiscard]] static extension_set all() noexcept;
     [[nodiscard]] bool has(extension e) const noexcept { return bits_[static_cast<std::size_t>(e)]; }
     void add(extension e) noexcept { bits_[static_cast<std::size_t>(e)] = true; }
-    /// Takes `off` away, and with a part of IMAP4rev2 the claim to speak IMAP4rev2.
+    /// Takes `off` away, what needs a part of it, and with a part of IMAP4rev2 the claim to speak IMAP4rev2.
     void remove(extension_set const& off) noexcept;
     bool operator==(extension_set const&) const = default;
 
@@ -78,6 +83,8 @@ struct capability {
     bool before_sign_in = false; ///< advertised before sign-in too
     bool in_rev2 = false;        ///< IMAP4rev2 has it: without it, IMAP4rev2 is not claimed (RFC 9051 appendix E)
 };
+/// What is about other people, and so needs to know who they are.
+[[nodiscard]] extension_set needs_people() noexcept;
 /// By name.
 [[nodiscard]] std::span<capability const> capabilities() noexcept;
 /// By the name CAPABILITY has, ASCII case ignored. nullopt: there is no such extension.

@@ -74,7 +74,7 @@ task<result<std::vector<store::uid>>> results_now(session& s, search_context con
     auto const picture = m.announced;
     std::unordered_set<store::uid> tried;
     for (auto const p : changed) tried.insert(picture->uid_at(p));
-    auto const place = commands::place_of(m, picture);
+    auto const place = commands::search_place_of(m, picture);
     auto const found = co_await commands::run_search(s, place, c.program, std::move(changed));
     if (!found) co_return fail(found);
     std::vector<store::uid> after;

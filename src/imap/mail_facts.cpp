@@ -168,9 +168,9 @@ facts_table::ptr facts_table::with(std::shared_ptr<chunk const> more) const
 namespace {
 
 /// What is known already; a table that holds more of what is gone than of what is there begins anew.
-task<result<facts_table::ptr>> known_facts(session& s, store::mailbox_view_ptr view)
+task<result<facts_table::ptr>> known_facts(session& s, store::account_ref account, store::mailbox_view_ptr view)
 {
-    auto const kept = co_await s.account().kept(view->mailbox());
+    auto const kept = co_await account.kept(view->mailbox());
     if (!kept) co_return fail(kept);
     auto table = std::dynamic_pointer_cast<facts_table const>(*kept);
     if (table && table->size() <= 2 * std::size_t{view->size()} + slice_of_index) co_return table;
@@ -181,9 +181,9 @@ task<result<facts_table::ptr>> known_facts(session& s, store::mailbox_view_ptr v
 
 }  // namespace
 
-task<result<facts_table::ptr>> load_facts(session& s, store::mailbox_view_ptr view, std::vector<std::uint32_t> const& positions)
+task<result<facts_table::ptr>> load_facts(session& s, store::account_ref account, store::mailbox_view_ptr view, std::vector<std::uint32_t> const& positions)
 {
-    auto known = co_await known_facts(s, view);
+    auto known = co_await known_facts(s, account, view);
     if (!known) co_return fail(known);
     auto table = std::move(*known);
     std::vector<std::uint32_t> missing;
@@ -199,7 +199,7 @@ task<result<facts_table::ptr>> load_facts(session& s, store::mailbox_view_ptr vi
             entries.push_back(view->at(missing[j]));
             ids.push_back(entries.back().email);
         }
-        auto const emails = co_await s.account().emails(view->mailbox(), std::move(ids));
+        auto const emails = co_await account.emails(view->mailbox(), std::move(ids));
         if (!emails) co_return fail(emails);
         for (std::size_t j = 0; j < n; ++j) made->add(entries[j], (*emails)[j].get());
         if (table->octets() + made->octets() > s.limits().imap_sort_octets) {
@@ -211,7 +211,7 @@ task<result<facts_table::ptr>> load_facts(session& s, store::mailbox_view_ptr vi
     }
     made->finish();
     table = table->with(std::move(made));
-    auto const kept = co_await s.account().keep(view->mailbox(), table);
+    auto const kept = co_await account.keep(view->mailbox(), table);
     if (!kept) co_return fail(kept);
     co_return table;
 }

@@ -81,9 +81,10 @@ private:
     std::uint64_t octets_ = 0;
 };
 
-/// A table that has the messages at `positions` (ascending) of `view`: those not known yet are read, in slices. Errors: over_limit "[LIMIT]"
+/// A table that has the messages at `positions` (ascending) of `view`, a mailbox of `account`: those not known yet are read, in slices. Errors: over_limit "[LIMIT]"
 /// (limits.imap_sort_octets); those of account_ref::emails().
-[[nodiscard]] task<result<facts_table::ptr>> load_facts(session& s, store::mailbox_view_ptr view, std::vector<std::uint32_t> const& positions);
+[[nodiscard]] task<result<facts_table::ptr>> load_facts(session& s, store::account_ref account, store::mailbox_view_ptr view,
+                                                        std::vector<std::uint32_t> const& positions);
 
 /// RFC 5256 §3: "implementations MUST normalize any msg-id": the same id with and without quotes is one.
 [[nodiscard]] std::string normal_message_id(std::string_view id);

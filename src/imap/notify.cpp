@@ -57,13 +57,19 @@ commands::fetch_items const* notifier::arrivals() const noexcept
     return g != nullptr && g->arrivals ? &*g->arrivals : nullptr;
 }
 
+bool notifier::is_selected(store::mailbox_id own) const noexcept
+{
+    auto const* const open = s_.selected();
+    return open != nullptr && open->account.own() && open->info.id == own;
+}
+
 task<result<void>> notifier::begin(bool status)
 {
     auto const looked = co_await look(false);
     if (!looked) co_return fail(looked);
     std::string out;
     for (auto const& [id, w] : boxes_)
-        if (status && (s_.selected() == nullptr || s_.selected()->info.id != id)) append_counts(out, w, w.events);
+        if (status && !is_selected(id)) append_counts(out, w, w.events);
     auto const sent = co_await s_.send(out);
     if (!sent) co_return fail(sent);
     co_return co_await follow();
@@ -71,12 +77,13 @@ task<result<void>> notifier::begin(bool status)
 
 task<result<void>> notifier::follow()
 {
-    auto const now = s_.selected() != nullptr && selected_events() != 0 ? s_.selected()->info.id : 0;
+    std::pair<store::account_number, store::mailbox_id> now;
+    if (s_.selected() != nullptr && selected_events() != 0) now = {s_.selected()->account.number(), s_.selected()->info.id};
     if (now == selected_) co_return result<void>{};
     selected_ = now;
     selected_watch_.reset();
-    if (now == 0) co_return result<void>{};
-    auto watching = co_await s_.account().watch(now, [this] { s_.woken(); });
+    if (now.second == 0) co_return result<void>{};
+    auto watching = co_await s_.selected()->account.watch(now.second, [this] { s_.woken(); });
     if (watching) selected_watch_ = std::move(*watching);
     s_.woken();  // what changed before the watch began
     co_return result<void>{};
@@ -86,7 +93,7 @@ task<result<void>> notifier::look(bool telling)
 {
     if (groups_.empty()) co_return result<void>{};
     if (!list_watch_) {
-        auto watching = co_await s_.account().watch(0, [this] {
+        auto watching = co_await s_.own_account().watch(0, [this] {
             list_dirty_ = true;
             s_.woken();
         });
@@ -94,9 +101,9 @@ task<result<void>> notifier::look(bool telling)
         list_watch_ = std::move(*watching);
     }
     list_dirty_ = false;
-    auto now = co_await s_.account().list_mailboxes();
+    auto now = co_await s_.own_account().list_mailboxes();
     if (!now) co_return fail(now);
-    auto const names = co_await s_.account().subscriptions();
+    auto const names = co_await s_.own_account().subscriptions();
     if (!names) co_return fail(names);
     co_return co_await look_at_list(std::move(*now), std::set<std::string>{names->begin(), names->end()}, telling);
 }
@@ -188,11 +195,11 @@ task<result<void>> notifier::watch_messages()
             boxes_.erase(place);
             co_return fail(fault::kind::over_limit, "[NOTIFICATIONOVERFLOW] too many mailboxes to be watched");
         }
-        auto watching = co_await s_.account().watch(id, [this, w = &place->second] {
+        auto watching = co_await s_.own_account().watch(id, [this, w = &place->second] {
             w->dirty = true;
             s_.woken();
         });
-        auto const counts = watching ? co_await s_.account().counts(id) : result<store::mailbox_counts>{fail(watching)};
+        auto const counts = watching ? co_await s_.own_account().counts(id) : result<store::mailbox_counts>{fail(watching)};
         if (!counts) {
             boxes_.erase(place);  // gone meanwhile: the list tells
             continue;
@@ -228,11 +235,11 @@ void notifier::append_counts(std::string& out, watched const& w, notify_events w
 task<result<void>> notifier::tell_counts(watched& w)
 {
     w.dirty = false;
-    auto const now = co_await s_.account().counts(w.info.id);
+    auto const now = co_await s_.own_account().counts(w.info.id);
     if (!now) co_return result<void>{};  // deleted: the list tells
     auto const before = std::exchange(w.told, *now);
     // The selected mailbox is told of by itself.
-    if (s_.selected() != nullptr && s_.selected()->info.id == w.info.id) co_return result<void>{};
+    if (is_selected(w.info.id)) co_return result<void>{};
     notify_events which = 0;
     if (now->uid_next != before.uid_next) which |= event::message_new;
     auto const arrived = now->uid_next - before.uid_next;

@@ -33,7 +33,7 @@ struct notify_group {
     [[nodiscard]] bool of_selected() const noexcept { return of == filter::selected || of == filter::selected_delayed; }
 };
 
-/// Watches for one session and tells. Nothing is told in the middle of a command. Threads, lifetime: its session's.
+/// Watches one's own mailboxes, and whichever is open, for one session and tells. Nothing is told in the middle of a command. Threads, lifetime: its session's.
 class notifier {
 public:
     notifier(session& s, std::vector<notify_group> groups);
@@ -60,6 +60,8 @@ private:
         bool dirty = false;
     };
     [[nodiscard]] notify_events events_of(std::string const& name, bool subscribed) const;
+    /// That mailbox of one's own account is the one that is open.
+    [[nodiscard]] bool is_selected(store::mailbox_id own) const noexcept;
     [[nodiscard]] bool wants(notify_events of) const noexcept;
     [[nodiscard]] notify_group const* selected_group() const noexcept;
     [[nodiscard]] task<result<void>> look(bool telling);
@@ -75,7 +77,7 @@ private:
     std::set<std::string> subscribed_;
     std::map<store::mailbox_id, watched> boxes_;
     store::subscription list_watch_, selected_watch_;
-    store::mailbox_id selected_ = 0;
+    std::pair<store::account_number, store::mailbox_id> selected_{};  ///< what selected_watch_ is of
     bool list_dirty_ = false;
 };
 

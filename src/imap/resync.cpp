@@ -107,7 +107,7 @@ result<known_state> parse_known_state(wire::scanner& in)
 
 task<result<void>> tell_vanished(session& s, selected_mailbox const& m, wire::number_ranges uids, store::mod_seq since, store::uid matched)
 {
-    auto const gone = co_await s.account().vanished_since(m.info.id, since);
+    auto const gone = co_await m.account.vanished_since(m.info.id, since);
     if (!gone) co_return fail(gone);
     auto const& view = *m.announced;
     wire::number_ranges told;

@@ -225,7 +225,7 @@ task<result<void>> announce_arrivals(session& s, store::mailbox_view_ptr old, st
     auto& m = *s.selected();
     std::string out = "* " + std::to_string(now->size()) + " EXISTS\r\n";
     if (!s.rev2()) {  // RFC 9051 has neither RECENT nor \Recent
-        auto const first = co_await s.account().claim_recent(m.info.id, !m.examined);
+        auto const first = co_await m.account.claim_recent(m.info.id, !m.examined);
         auto const from = std::max(first.value_or(now->uid_next()), old->uid_next());
         if (from < now->uid_next()) {
             m.recent.emplace_back(from, now->uid_next() - 1);

@@ -38,7 +38,8 @@ private:
 /// Sequence numbers are places in `announced`, the picture of the mailbox the client knows; it moves on only when the client is told (RFC 9051 §5.5, §7.5.1).
 /// Threads: the session's.
 struct selected_mailbox {
-    store::mailbox_info info;
+    store::account_ref account;           ///< whose it is, as this session's person reaches it
+    store::mailbox_info info;             ///< its name is the client's, also of another person's mailbox
     bool examined = false;                ///< EXAMINE: nothing here may change it
     store::mailbox_view_ptr announced;
     wire::number_ranges recent;           ///< UIDs that are \Recent in this session (RFC 3501 §2.3.2)

@@ -1,5 +1,6 @@
 // What the IMAP server is handed.
 #pragma once
+#include <optional>
 #include <string>
 
 #include "auth/sign_in.hpp"
@@ -23,6 +24,19 @@ struct options {
     extension_set off = {};          ///< switched off for everybody (docs/imap.md)
 };
 
+/// Who a number is, and the other way round: for access control lists and other people's mailboxes. Threads: any; answers on the caller's executor.
+class people {
+public:
+    struct person {
+        store::account_number number = 0;
+        std::string address;  ///< canonical
+    };
+    virtual ~people() = default;
+    /// nullopt: that is no account's address. As much work for one that is as for one that is not (trust.md I8).
+    [[nodiscard]] virtual task<result<std::optional<person>>> with_address(std::string address) = 0;
+    [[nodiscard]] virtual task<result<std::optional<person>>> with_number(store::account_number n) = 0;
+};
+
 /// The parts the server stands on. All outlive it.
 struct services {
     store::accounts& accounts;
@@ -36,6 +50,7 @@ struct services {
     base::log& log;
     base::metrics& metrics;
     imap::options options;
+    imap::people* people = nullptr;          ///< nullptr: no access control lists, nobody sees another's mailboxes
 };
 
 }  // namespace mansio::imap

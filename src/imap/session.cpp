@@ -33,6 +33,7 @@ session::session(services const& srv, figures& f, base::executor& home, session_
 {
     figures_.sessions.add(1);
     on_.remove(srv.options.off);
+    if (srv.people == nullptr) on_.remove(needs_people());
     if (!start.carried) {
         id_ = base::make_session_id(srv_.random);
         return;
@@ -51,6 +52,7 @@ session::~session()
     if (counted_) figures_.signed_in.add(-1);
 }
 
+store::account_ref session::account_of(store::account_number n) const { return srv_.accounts.open(n, user_->who); }
 base::executor& session::owner() const { return srv_.accounts.owner_of(user_->account); }
 bool session::moving() const { return user_ != nullptr && &owner() != &home_; }
 
@@ -296,6 +298,7 @@ std::string session::capabilities() const
         if (!offers(c.what) || c.what == extension::imap4rev2 || (before && !c.before_sign_in)) continue;
         out += ' ';
         out += c.name;
+        if (c.what == extension::acl) out += " RIGHTS=texk";  // RFC 4314 §2.2: the rights that RFC 2086 had not
         if (c.what == extension::appendlimit) out += "=" + std::to_string(srv_.limits.message_size);
     }
     if (!before) return out;
@@ -440,7 +443,7 @@ task<result<void>> session::tell_after(bool may_expunge, bool removed)
 task<result<void>> session::sync(bool may_expunge)
 {
     if (!selected_) co_return result<void>{};
-    auto const latest = co_await account_.view(selected_->info.id);
+    auto const latest = co_await selected_->account.view(selected_->info.id);
     if (latest) co_return co_await announce(*this, *latest, may_expunge);
     if (latest.error().what == fault::kind::not_found) close("the mailbox was deleted");
     co_return result<void>{};  // not now: the next command tells

@@ -75,7 +75,11 @@ public:
         return secure() || (srv_.options.cleartext_sign_in && (peer_.raw().local() || peer_.raw().peer().address.is_loopback()));
     }
     [[nodiscard]] name_form names() const noexcept { return rev2_ || utf8_ ? name_form::utf8 : name_form::utf7; }
-    [[nodiscard]] store::account_ref const& account() const noexcept { return account_; }
+    /// The person's own account. A mailbox may be another person's: find_mailbox() and place_of() (commands/mailbox_argument.hpp) say whose, and
+    /// of the one that is open selected()->account.
+    [[nodiscard]] store::account_ref const& own_account() const noexcept { return account_; }
+    /// Another person's, as this one may use it.
+    [[nodiscard]] store::account_ref account_of(store::account_number n) const;
     [[nodiscard]] auth::source source() const;
     [[nodiscard]] std::string const& id() const noexcept { return id_; }
     [[nodiscard]] selected_mailbox* selected() const noexcept { return selected_.get(); }

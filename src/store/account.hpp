@@ -262,12 +262,12 @@ private:
 class accounts {
 public:
     struct options {
-        bool default_folders = true;   ///< new accounts get Drafts, Sent, Junk, Trash, Archive with their special uses, all subscribed
+        bool default_folders = true;  ///< new accounts get Drafts, Sent, Junk, Trash, Archive with their special uses, all subscribed
         std::uint64_t cache_octets = 128ULL << 20U;  ///< loaded mailboxes, evicted by bytes when no session holds them
         /// Where small becomes large; tests make them small (docs/formats/account.md).
-        std::uint32_t fold_rows = 256;         ///< log rows of a mailbox before it is folded
-        std::uint32_t page_entries = 4096;     ///< index entries of a page
-        std::uint32_t slice_messages = 1000;   ///< messages that one commit copies, moves or removes; more are done in slices
+        std::uint32_t fold_rows = 256;  ///< log rows of a mailbox before it is folded
+        std::uint32_t page_entries = 4096;  ///< index entries of a page
+        std::uint32_t slice_messages = 1000;  ///< messages that one commit copies, moves or removes; more are done in slices
     };
     /// `owner_of`: the executor that owns an account's partition.
     accounts(engine& e, std::function<base::executor&(partition_id)> owner_of, base::limits const& l, base::random& r, base::log& log, base::metrics& m,

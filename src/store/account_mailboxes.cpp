@@ -349,8 +349,7 @@ task<result<void>> account_core::set_quota(principal const& who, std::uint64_t l
 {
     operation op;
     op.alone = true;
-    auto const prepare = [](account_core& a, account_batch& b, principal const& asker, std::uint64_t limit,
-                            std::uint64_t emails) -> task<result<void>> {
+    auto const prepare = [](account_core& a, account_batch& b, principal const& asker, std::uint64_t limit, std::uint64_t emails) -> task<result<void>> {
         if (!a.exists_ || (a.guest(asker))) co_return no_such_mailbox();
         if (!asker.is_server()) co_return no_right();
         if (a.head_.quota_limit == limit && a.head_.quota_emails == emails) co_return result<void>{};

@@ -18,6 +18,7 @@ struct probe {
     std::string_view shows = {};           ///< empty: the tagged answer is not BAD; else this stands in the answers
 };
 constexpr probe probes[] = {
+    {extension::acl, "MYRIGHTS INBOX"},
     {extension::appendlimit, "CAPABILITY", "APPENDLIMIT="},
     {extension::children, "LIST \"\" INBOX", "\\HasNoChildren"},
     {extension::compress_deflate, "COMPRESS DEFLATE"},
@@ -33,6 +34,7 @@ constexpr probe probes[] = {
     {extension::idle, "IDLE\r\nDONE", "+ idling"},
     {extension::imap4rev2, "CAPABILITY", "IMAP4rev2"},
     {extension::list_extended, "LIST (SUBSCRIBED) \"\" *"},
+    {extension::list_myrights, "LIST \"\" INBOX RETURN (MYRIGHTS)"},
     {extension::list_status, "LIST \"\" INBOX RETURN (STATUS (MESSAGES))"},
     {extension::literal_plus, "LIST \"\" {5+}\r\nINBOX"},
     {extension::move, "MOVE 1 INBOX"},
@@ -44,6 +46,9 @@ constexpr probe probes[] = {
     {extension::partial, "UID FETCH 1 UID (PARTIAL -1:-1)"},
     {extension::preview, "FETCH 1 PREVIEW"},
     {extension::qresync, "CAPABILITY", "QRESYNC"},
+    {extension::quota, "GETQUOTAROOT INBOX"},
+    {extension::quota_message, "CAPABILITY", "QUOTA=RES-MESSAGE"},
+    {extension::quota_storage, "STATUS INBOX (DELETED-STORAGE)"},
     {extension::sasl_ir, "AUTHENTICATE PLAIN AGE=", "already signed in"},
     {extension::savedate, "FETCH 1 SAVEDATE"},
     {extension::searchres, "SEARCH RETURN (SAVE) ALL"},

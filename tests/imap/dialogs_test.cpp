@@ -1,5 +1,6 @@
 // Runs tests/dialogs/imap/*.dlg. Connections whose names begin with "tls" are under TLS from the start, "far" ones come from another machine; the server
-// lets this machine sign in without TLS but in files whose name begins with "clear". ${alice}, ${alice_secret}, ${alice_plain}; the same for bob.
+// lets this machine sign in without TLS but in files whose name begins with "clear". ${alice}, ${alice_secret}, ${alice_plain}; the same for bob,
+// and for carol, who may have 3 messages and 100 KiB.
 #include "rig.hpp"
 
 #include "support/support.hpp"

@@ -1,4 +1,4 @@
-// What IMAP's tests share: a whole server on the engine in memory, accounts alice and bob, connections through the in-memory pair.
+// What IMAP's tests share: a whole server on the engine in memory, accounts alice, bob and carol, connections through the in-memory pair.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -13,6 +13,17 @@
 #include "support/dialog.hpp"
 
 namespace mansio::imap::test {
+
+/// Who is who, from the directory.
+class rig_people final : public people {
+public:
+    explicit rig_people(auth::directory& d) : directory_(d) {}
+    task<result<std::optional<person>>> with_address(std::string address) override;
+    task<result<std::optional<person>>> with_number(store::account_number n) override;
+
+private:
+    auth::directory& directory_;
+};
 
 /// TLS contexts are made once a program: the in-memory pair only turns a flag, but wants one.
 struct contexts {
@@ -48,6 +59,7 @@ public:
     std::unique_ptr<auth::sign_in> door;
     base::memory_budget budget{64U << 20U};
     std::unique_ptr<store::spool> spool;
+    std::unique_ptr<rig_people> who_is;
     std::unique_ptr<imap::server> server;
     std::map<std::string, std::string> variables;  ///< alice, alice_secret, alice_plain (SASL PLAIN in base64) …; the same for bob
 

@@ -29,6 +29,22 @@ contexts& contexts::get()
     return one;
 }
 
+task<result<std::optional<people::person>>> rig_people::with_address(std::string address)
+{
+    if (!address.contains('@')) co_return std::nullopt;
+    auto const a = co_await directory_.find_account(std::move(address));
+    if (!a || !*a) co_return std::nullopt;
+    co_return person{(*a)->number, (*a)->address};
+}
+
+task<result<std::optional<people::person>>> rig_people::with_number(store::account_number n)
+{
+    auto const a = co_await directory_.account_by_number(n);
+    if (!a) co_return fail(a);
+    if (!*a) co_return std::nullopt;
+    co_return person{(*a)->number, (*a)->address};
+}
+
 rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
 {
     std::string name = (std::filesystem::temp_directory_path() / "mansio-imap-XXXXXX").string();
@@ -42,11 +58,13 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
     auth::domain d;
     d.name = "example.test";
     MANSIO_ASSERT(loop.run(people->add_domain(d)));
-    for (std::string const who : {"alice", "bob"}) {
+    for (std::string const who : {"alice", "bob", "carol"}) {
         auto const a = loop.run(people->add_account(who + "@example.test", "", 0, false));
         MANSIO_ASSERT(a);
         MANSIO_ASSERT(loop.run(accounts->create(a->number, 0)));
         MANSIO_ASSERT(loop.run(people->account_ready(a->number)));
+        // Few and small: what a limit does is shown with her.
+        if (who == "carol") MANSIO_ASSERT(loop.run(accounts->open(a->number, store::principal::server("test")).set_quota(100 * 1024, 3)));
         auto const secret = loop.run(door->add_app_password(a->number, "test", auth::all_mail_protocols, false, std::chrono::days{400}));
         MANSIO_ASSERT(secret);
         variables[who] = who + "@example.test";
@@ -55,6 +73,7 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
         variables[who + "_number"] = std::to_string(a->number);
         variables[who + "_plain"] = base::to_base64(std::string{'\0'} + variables[who] + '\0' + secret->secret);
     }
+    who_is = std::make_unique<rig_people>(*people);
     services srv{*accounts,
                  *door,
                  *spool,
@@ -65,7 +84,8 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
                  random,
                  log,
                  metrics,
-                 {options_.cleartext, "mail.example.test", "0.1", options_.off}};
+                 {options_.cleartext, "mail.example.test", "0.1", options_.off},
+                 who_is.get()};
     server = std::make_unique<imap::server>(srv, [](base::executor&, std::unique_ptr<net::detached_stream>) { return std::unique_ptr<net::stream>{}; });
 }
 

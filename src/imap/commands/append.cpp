@@ -179,14 +179,15 @@ std::string append_uid(store::appended const& done)
 }
 
 /// What can be said before a message is sent: no such mailbox, no right, no room.
-task<result<store::mailbox_info>> admit(session& s, std::string name, std::uint64_t octets)
+task<result<found_mailbox>> admit(session& s, std::string name, std::uint64_t octets)
 {
     auto to = co_await find_destination(s, std::move(name));
     if (!to) co_return fail(to);
-    if (!store::has(to->my_rights, store::right::insert)) co_return fail(fault::kind::refused, "[NOPERM] you have no right to do that");
-    auto const quota = co_await s.account().get_quota();
-    if (quota && quota->limit_octets != 0 && quota->used_octets + octets > quota->limit_octets)
-        co_return fail(fault::kind::over_limit, "[OVERQUOTA] the mailbox is full");
+    if (!store::has(to->info.my_rights, store::right::insert)) co_return fail(fault::kind::refused, "[NOPERM] you have no right to do that");
+    auto const quota = co_await to->account.get_quota();
+    bool const full = quota && ((quota->limit_octets != 0 && quota->used_octets + octets > quota->limit_octets) ||
+                                (quota->limit_messages != 0 && quota->messages >= quota->limit_messages));
+    if (full) co_return fail(fault::kind::over_limit, "[OVERQUOTA] the mailbox is full");
     co_return to;
 }
 
@@ -207,10 +208,14 @@ task<result<reply>> append(invocation& c)
     if (!options) a.failed = options.error();
     if (options) a.options = std::move(*options);
     store::mailbox_id to = 0;
+    store::account_ref account;
     if (!a.failed) {
-        auto const admitted = co_await admit(s, *name, a.next->octets);
+        auto admitted = co_await admit(s, *name, a.next->octets);
         if (!admitted) a.failed = admitted.error();
-        if (admitted) to = admitted->id;
+        if (admitted) {
+            to = admitted->info.id;
+            account = std::move(admitted->account);
+        }
     }
     auto then = onward::another;
     while (then == onward::another) {
@@ -220,7 +225,7 @@ task<result<reply>> append(invocation& c)
     }
     if (a.failed) co_return std::unexpected(*a.failed);
     auto const count = a.messages.size();
-    auto const done = co_await s.account().append(to, std::move(a.messages));
+    auto const done = co_await account.append(to, std::move(a.messages));
     if (!done) co_return fail(done);
     s.counts().appended.add(count);
     co_return reply::ok((s.offers(extension::uidplus) ? append_uid(*done) : "") + "APPEND completed");

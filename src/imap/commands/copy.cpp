@@ -25,6 +25,15 @@ result<copy_args> parse_copy(invocation& c)
     return copy_args{c.s.selected()->uids(*positions), std::move(*to)};
 }
 
+task<result<store::copied>> transfer(selected_mailbox const& from, store::uid_set which, found_mailbox to, bool moving)
+{
+    auto const id = from.info.id;
+    if (to.account.number() == from.account.number())
+        return moving ? from.account.move(id, std::move(which), to.info.id) : from.account.copy(id, std::move(which), to.info.id);
+    return moving ? from.account.move_to(id, std::move(which), std::move(to.account), to.info.id)
+                  : from.account.copy_to(id, std::move(which), std::move(to.account), to.info.id);
+}
+
 std::string copy_uid(session const& s, store::copied const& done)
 {
     if (!s.offers(extension::uidplus)) return {};
@@ -44,7 +53,7 @@ task<result<reply>> copy(invocation& c)
     auto const to = co_await find_destination(c.s, std::move(args->to));
     if (!to) co_return fail(to);
     if (args->which.empty()) co_return reply::ok("no messages to copy");
-    auto const done = co_await c.s.account().copy(c.s.selected()->info.id, std::move(args->which), to->id);
+    auto const done = co_await transfer(*c.s.selected(), std::move(args->which), *to, false);
     if (!done) co_return fail(done);
     if (done->from.empty()) co_return reply::ok("no messages to copy");
     co_return reply::ok(copy_uid(c.s, *done) + "COPY completed");
@@ -58,7 +67,7 @@ task<result<reply>> move(invocation& c)
     auto const to = co_await find_destination(c.s, std::move(args->to));
     if (!to) co_return fail(to);
     if (args->which.empty()) co_return reply::ok("no messages to move");
-    auto const done = co_await c.s.account().move(c.s.selected()->info.id, std::move(args->which), to->id);
+    auto const done = co_await transfer(*c.s.selected(), std::move(args->which), *to, true);
     if (!done) co_return fail(done);
     // COPYUID comes untagged, before the EXPUNGEs (RFC 9051 §6.4.8).
     auto answer = reply::ok("MOVE completed");

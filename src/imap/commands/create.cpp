@@ -61,11 +61,14 @@ task<result<reply>> create(invocation& c)
 {
     auto args = parse_create(c.s, c.in);
     if (!args) co_return fail(args);
-    auto const made = co_await c.s.account().create_mailbox(std::move(args->name), args->use);
+    if (reserved(c.s, args->name)) co_return fail(fault::kind::refused, "[CANNOT] that name is for the mailboxes of other people");
+    auto place = co_await place_of(c.s, std::move(args->name));
+    if (!place) co_return fail(place);
+    auto const made = co_await place->account.create_mailbox(std::move(place->name), args->use);
     if (!made) co_return fail(made);
     if (!c.s.offers(extension::objectid)) co_return reply::ok("CREATE completed");
     std::string words = "[";
-    append_object_id(words, "MAILBOXID", object_kind::mailbox, c.s.account().number(), made->id);
+    append_object_id(words, "MAILBOXID", object_kind::mailbox, place->account.number(), made->id);
     co_return reply::ok(words + "] CREATE completed");
 }
 

@@ -11,9 +11,11 @@ task<result<reply>> delete_mailbox(invocation& c)
     if (!name) co_return fail(name);
     auto const end = c.in.end();
     if (!end) co_return fail(end);
+    auto const place = co_await place_of(c.s, *name);
+    if (!place) co_return fail(place);
     auto const* const open = c.s.selected();
-    auto const was_open = open != nullptr && open->info.name == *name;
-    auto const done = co_await c.s.account().delete_mailbox(*name);
+    auto const was_open = open != nullptr && open->info.name == place->before + place->name;
+    auto const done = co_await place->account.delete_mailbox(place->name);
     if (!done) co_return fail(done);
     if (was_open) {
         c.s.unselect();

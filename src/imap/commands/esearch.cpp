@@ -3,6 +3,7 @@
 
 #include "imap/commands/handlers.hpp"
 #include "imap/commands/search_options.hpp"
+#include "imap/commands/mailbox_argument.hpp"
 #include "imap/commands/search_run.hpp"
 #include "imap/contexts.hpp"
 #include "imap/names.hpp"
@@ -120,19 +121,32 @@ bool names_mailbox(source const& s, store::mailbox_info const& m, store::mailbox
     return false;
 }
 
-/// Each once, by name. Mailboxes without the rights needed are left out.
-task<result<std::vector<store::mailbox_info>>> find_sources(invocation& c, esearch_args const& a)
+bool is_selected(session const& s, found_mailbox const& m)
 {
-    std::vector<store::mailbox_info> out;
-    if (a.only_selected()) {
-        out.push_back(c.s.selected()->info);
-        co_return out;
-    }
-    auto all = co_await c.s.account().list_mailboxes();
+    auto const* const open = s.selected();
+    return open != nullptr && open->account.number() == m.account.number() && open->info.id == m.info.id;
+}
+
+/// Each once, by name; other people's when they are selected or named. Mailboxes without the rights needed are left out.
+task<result<std::vector<found_mailbox>>> find_sources(invocation& c, esearch_args const& a)
+{
+    std::vector<found_mailbox> out;
+    auto const* const open = c.s.selected();
+    if (open != nullptr && (a.only_selected() || (a.wants_selected() && !open->account.own()))) out.push_back({open->account, open->info});
+    if (a.only_selected()) co_return out;
+    auto all = co_await c.s.own_account().list_mailboxes();
     if (!all) co_return fail(all);
-    auto const selected = c.s.selected() == nullptr ? 0 : c.s.selected()->info.id;
+    auto const selected = open == nullptr || !open->account.own() ? 0 : open->info.id;
     for (auto& m : *all)
-        if (std::ranges::any_of(a.sources, [&](auto const& s) { return names_mailbox(s, m, selected); })) out.push_back(std::move(m));
+        if (std::ranges::any_of(a.sources, [&](auto const& s) { return names_mailbox(s, m, selected); })) out.push_back({c.s.own_account(), std::move(m)});
+    for (auto const& source : a.sources) {
+        for (auto const& name : source.names) {
+            if (source.what != source_kind::mailboxes || !name.starts_with(others_prefix)) continue;
+            auto found = co_await find_mailbox(c.s, name);
+            auto const same = [&](auto const& o) { return o.account.number() == found->account.number() && o.info.id == found->info.id; };
+            if (found && std::ranges::none_of(out, same)) out.push_back(std::move(*found));
+        }
+    }
     if (out.size() > c.s.limits().imap_search_mailboxes) {
         c.s.counts().searches_refused.add();
         co_return fail(fault::kind::over_limit, "[LIMIT] too many mailboxes");  // RFC 7377 §2.4
@@ -159,14 +173,14 @@ std::string answer(invocation const& c, esearch_args const& a, store::mailbox_in
 }
 
 /// One of the mailboxes. Errors: closed, timeout, those of the search.
-task<result<void>> search_one(invocation& c, esearch_args& a, store::mailbox_info info)
+task<result<void>> search_one(invocation& c, esearch_args& a, found_mailbox box)
 {
     auto* const m = c.s.selected();
-    bool const selected = m != nullptr && m->info.id == info.id;
-    auto const latest = co_await c.s.account().view(info.id);
+    bool const selected = is_selected(c.s, box);
+    auto const latest = co_await box.account.view(box.info.id);
     if (!latest) co_return fail(latest);
-    auto place = selected ? place_of(*m, *latest) : search_place{*latest, *latest, {}};
-    resolve_keys(c.s, *place.announced, a.program);
+    auto place = selected ? search_place_of(*m, *latest) : search_place{box.account, *latest, *latest, {}};
+    resolve_keys(box.account, *place.announced, a.program);
     for (auto& k : a.program.keys())
         if (selected && k.set.saved) k.uids = m->saved;
     auto const found = co_await run_search(c.s, place, a.program);
@@ -175,7 +189,7 @@ task<result<void>> search_one(invocation& c, esearch_args& a, store::mailbox_inf
     for (auto const p : found->positions) uids.push_back(place.announced->uid_at(p));
     if (selected && a.options.save) m->saved = wire::to_ranges(saved_of(a.options, uids));
     if (!uids.empty() && (a.options.tells() || a.options.context || a.options.update)) {
-        auto const sent = co_await c.s.send(answer(c, a, info, uids, found->highest()));
+        auto const sent = co_await c.s.send(answer(c, a, box.info, uids, found->highest()));
         if (!sent) co_return fail(sent);
     }
     if (selected && a.options.update) begin_context(c.s, {std::string{c.tag}, true, a.program, {}, std::move(uids)});

@@ -9,7 +9,7 @@ task<result<reply>> remove(session& s, std::optional<store::uid_set> which)
 {
     auto const& m = *s.selected();
     if (m.examined) co_return reply::no("[NOPERM] the mailbox is open read-only");
-    auto const removed = co_await s.account().expunge(m.info.id, std::move(which));
+    auto const removed = co_await m.account.expunge(m.info.id, std::move(which));
     if (!removed) co_return fail(removed);
     auto done = reply::ok("EXPUNGE completed");
     done.tells_modseq = !removed->empty();

@@ -143,7 +143,7 @@ void append_plain(std::string& line, fetching const& f, std::uint32_t position, 
         line += mime::format_imap_date_time({e.save_date, 0});
         line += '"';
     }
-    auto const account = f.s.account().number();
+    auto const account = f.m.account.number();
     if (items.email_id) {
         append_word(line, "");
         append_object_id(line, "EMAILID", object_kind::email, account, e.email);
@@ -192,7 +192,7 @@ task<result<void>> fetch_records(fetching& f, std::vector<std::uint32_t> const& 
 {
     std::vector<store::email_id> ids;
     for (auto const position : slice) ids.push_back(f.m.announced->at(position).email);
-    auto const emails = co_await f.s.account().emails(f.m.info.id, std::move(ids));
+    auto const emails = co_await f.m.account.emails(f.m.info.id, std::move(ids));
     if (!emails) co_return fail(emails);
     std::string line;
     for (std::size_t i = 0; i < slice.size(); ++i) {
@@ -232,7 +232,7 @@ task<result<void>> mark_seen(fetching& f, position_ranges const& positions)
     if (unseen.empty()) co_return result<void>{};
     auto ranges = wire::to_ranges(unseen);
     store::flag_change seen{store::flag_operation::add, {"\\Seen"}, std::nullopt};
-    auto done = co_await f.s.account().change_flags(f.m.info.id, std::move(ranges), std::move(seen));
+    auto done = co_await f.m.account.change_flags(f.m.info.id, std::move(ranges), std::move(seen));
     if (!done) co_return fail(done);
     f.latest = done->after;
     f.m.note_known(done->changed, *done->after);
@@ -308,7 +308,7 @@ task<result<reply>> fetch(invocation& c)
         if (!told) co_return fail(told);
     }
     if (positions->empty()) co_return reply::ok("no messages");
-    auto latest = co_await c.s.account().view(m.info.id);
+    auto latest = co_await m.account.view(m.info.id);
     if (!latest) co_return fail(latest);
     fetching f{c.s, m, args->items, std::move(*latest), {}, false, {}};
     if (args->partial) positions = page(*positions, *args->partial);  // first the page, then what changed in it

@@ -95,7 +95,7 @@ task<result<void>> stream_section(session& s, std::string& line, std::string fir
     sent = co_await s.send(first);
     if (!sent) co_return fail(sent);
     for (std::uint64_t done = first.size(); done < range.length;) {
-        auto const octets = co_await s.account().read(email, range.offset + done, std::min(piece, range.length - done));
+        auto const octets = co_await s.selected()->account.read(email, range.offset + done, std::min(piece, range.length - done));
         if (!octets || octets->empty()) {
             s.srv().log.error("imap_fetch_cut",
                               {{"session", s.id()}, {"fault", octets ? fault{fault::kind::broken, "", "the message ends early"} : octets.error()}});
@@ -124,7 +124,7 @@ task<result<void>> append_section(session& s, std::string& line, fetch_section c
     }
     if (section.choice != fetch_section::filter::none) {
         if (place.range->length > longest_header) co_return fail(fault::kind::over_limit, "[LIMIT] the header is too long to be filtered");
-        auto const header = co_await s.account().read(email, place.range->offset, place.range->length);
+        auto const header = co_await s.selected()->account.read(email, place.range->offset, place.range->length);
         if (!header) co_return fail(header);
         append_inline(line, section, cut_text(filter_header(*header, section, s.limits()), section));
         co_return result<void>{};
@@ -132,7 +132,7 @@ task<result<void>> append_section(session& s, std::string& line, fetch_section c
     auto const range = cut(*place.range, section);
     std::string first;
     if (range.length != 0) {
-        auto octets = co_await s.account().read(email, range.offset, std::min(piece, range.length));
+        auto octets = co_await s.selected()->account.read(email, range.offset, std::min(piece, range.length));
         if (!octets) co_return fail(octets);
         if (octets->size() != std::min(piece, range.length)) co_return fail(fault::kind::broken, "internal error", "corruption: the message ends early");
         first = std::move(*octets);

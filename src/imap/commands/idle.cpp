@@ -11,7 +11,7 @@ task<result<reply>> idle(invocation& c)
     auto& s = c.s;
     store::subscription watch;
     if (s.selected() != nullptr) {
-        auto watching = co_await s.account().watch(s.selected()->info.id, [&s] { s.woken(); });
+        auto watching = co_await s.selected()->account.watch(s.selected()->info.id, [&s] { s.woken(); });
         if (!watching) co_return fail(watching);
         watch = std::move(*watching);
     }

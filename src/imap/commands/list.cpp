@@ -1,9 +1,11 @@
-// LIST with its extensions (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154) and LSUB (RFC 3501 §6.3.9).
+// LIST with its extensions (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 8440) and LSUB (RFC 3501 §6.3.9).
 #include <algorithm>
 #include <map>
 
 #include "imap/commands/handlers.hpp"
+#include "imap/commands/acl_text.hpp"
 #include "imap/commands/listing.hpp"
+#include "imap/commands/mailbox_argument.hpp"
 #include "imap/commands/status.hpp"
 #include "imap/session.hpp"
 #include "imap/wire/utf7.hpp"
@@ -33,12 +35,13 @@ struct list_args {
     bool subscribed = false, special_use = false, recursive = false;  // selection
     std::string reference;
     std::vector<std::string> patterns;
-    bool return_subscribed = false;
+    bool return_subscribed = false, rights = false;
     status_items status = 0;
 };
 
 /// What LIST goes through: mailboxes, names subscribed but gone, and levels above either that are no mailbox.
 struct listed {
+    store::account_ref account;
     store::mailbox_info info;
     bool exists = false;
     bool child_subscribed = false;
@@ -97,6 +100,8 @@ result<void> parse_return(wire::scanner& in, list_args& a, extension_set const& 
             auto const items = parse_status_items(in, on);
             if (!items) return fail(items);
             a.status = *items;
+        } else if (on.has(extension::list_myrights) && in.take_word("MYRIGHTS")) {
+            a.rights = true;
         } else if (!in.take_word("CHILDREN") && !(on.has(extension::special_use) && in.take_word("SPECIAL-USE"))) {  // both are always told
             return fail(fault::kind::syntax, "there is no such return option");
         }
@@ -158,27 +163,69 @@ void add_parents(listing& all, std::string_view name, bool subscribed)
     }
 }
 
-task<result<listing>> gather(session& s, bool with_subscriptions)
+/// Adds what `place` shows to this person; false: nothing.
+task<result<bool>> add_account(listing& all, mailbox_place place, bool with_subscriptions)
 {
-    listing all;
-    auto boxes = co_await s.account().list_mailboxes();
+    bool const mine = place.before.empty();
+    auto boxes = co_await place.account.list_mailboxes();
     if (!boxes) co_return fail(boxes);
+    bool const shows = !boxes->empty();
     for (auto& b : *boxes) {
-        auto name = b.name;
-        auto& place = all[name];
-        b.has_children = b.has_children || place.info.has_children;
-        place.info = std::move(b);
-        place.exists = true;
-        add_parents(all, name, place.info.subscribed);
+        auto const name = b.name.insert(0, place.before);
+        if (!mine) b.use = store::special_use::none;  // it is the owner's Sent, not this person's
+        auto& entry = all[name];
+        b.has_children = b.has_children || entry.info.has_children;
+        entry.info = std::move(b);
+        entry.account = place.account;
+        entry.exists = true;
+        add_parents(all, name, entry.info.subscribed);
     }
-    if (!with_subscriptions) co_return all;
-    auto const names = co_await s.account().subscriptions();
+    if (!with_subscriptions) co_return shows;
+    auto const names = co_await place.account.subscriptions();
     if (!names) co_return fail(names);
     for (auto const& n : *names) {
-        auto& place = all[n];
-        if (!place.exists) place.info.name = n;
-        place.info.subscribed = true;
-        add_parents(all, n, true);
+        auto const name = place.before + n;
+        auto& entry = all[name];
+        if (!entry.exists) entry.info.name = name;
+        entry.info.subscribed = true;
+        add_parents(all, name, true);
+    }
+    co_return shows;
+}
+
+/// Whether a pattern can match another person's mailbox, or a level above one: what stands before its first wildcard decides.
+bool may_be_others(std::vector<std::string> const& patterns)
+{
+    return std::ranges::any_of(patterns, [](auto const& p) {
+        auto const wild = p.find_first_of("*%");
+        auto const fixed = std::string_view{p}.substr(0, wild);
+        return others_prefix.starts_with(fixed) || fixed.starts_with(others_prefix);
+    });
+}
+
+task<result<listing>> gather(session& s, std::vector<std::string> const& patterns, bool with_subscriptions)
+{
+    listing all;
+    mailbox_place own;
+    own.account = s.own_account();
+    auto const mine = co_await add_account(all, std::move(own), with_subscriptions);
+    if (!mine) co_return fail(mine);
+    if (!s.offers(extension::acl) || !may_be_others(patterns)) co_return all;
+    auto const sharers = co_await s.own_account().sharers();
+    if (!sharers) co_return fail(sharers);
+    for (auto const number : *sharers) {
+        auto const owner = co_await s.srv().people->with_number(number);
+        if (!owner) co_return fail(owner);
+        if (!*owner) continue;  // removed
+        mailbox_place theirs;
+        theirs.account = s.account_of(number);
+        theirs.before = std::string{others_prefix} + (*owner)->address + '/';
+        auto const shows = co_await add_account(all, std::move(theirs), with_subscriptions);
+        // Another's broken account must not hide one's own mailboxes.
+        if (!shows) s.srv().log.warning("imap_list_of_others", {{"session", s.id()}, {"account", number}, {"fault", shows.error()}});
+        if (!shows || *shows) continue;
+        auto const forgotten = co_await s.own_account().forget_sharer(number);
+        if (!forgotten && ends_conversation(forgotten.error())) co_return fail(forgotten);
     }
     co_return all;
 }
@@ -192,8 +239,9 @@ task<result<void>> list_one(session& s, listed const& one, list_args const& a)
     if ((a.subscribed || a.return_subscribed) && one.info.subscribed) attributes.emplace_back("\\Subscribed");
     bool const child_info = a.recursive && one.child_subscribed;
     append_list_line(out, "LIST", one.info, std::move(attributes), s, child_info ? "(\"CHILDINFO\" (\"SUBSCRIBED\"))" : "");
+    if (a.rights && one.exists) append_my_rights(out, one.info.name, one.info.my_rights, s.names());
     if (a.status != 0 && one.exists) {
-        auto const told = co_await append_status(s, out, one.info, a.status);
+        auto const told = co_await append_status(s, out, one.account, one.info, a.status);
         if (!told && ends_conversation(told.error())) co_return fail(told);  // else: no right to read it, no STATUS (RFC 5819 §2)
     }
     co_return co_await s.send(out);
@@ -211,7 +259,7 @@ task<result<reply>> list(invocation& c)
         co_return reply::ok("LIST completed");
     }
     auto const patterns = full_patterns(*args, c.s);
-    auto const all = co_await gather(c.s, args->subscribed);
+    auto const all = co_await gather(c.s, patterns, args->subscribed);
     if (!all) co_return fail(all);
     unsigned seen = 0;
     for (auto const& [name, one] : *all) {
@@ -230,7 +278,7 @@ task<result<reply>> lsub(invocation& c)
     auto const args = parse_list(c.in, false, c.s.on());
     if (!args) co_return fail(args);
     auto const patterns = full_patterns(*args, c.s);
-    auto const all = co_await gather(c.s, true);
+    auto const all = co_await gather(c.s, patterns, true);
     if (!all) co_return fail(all);
     for (auto const& [name, one] : *all) {
         if ((!one.info.subscribed && !one.child_subscribed) || !matches_any(patterns, name)) continue;

@@ -1,4 +1,5 @@
-// NAMESPACE (RFC 9051 §6.3.10): one personal namespace, "/" between levels.
+// NAMESPACE (RFC 9051 §6.3.10): one personal namespace, "/" between levels; with access control lists one of other
+// people's mailboxes, "Other Users/" and the owner's address.
 #include "imap/commands/handlers.hpp"
 #include "imap/session.hpp"
 
@@ -8,7 +9,8 @@ task<result<reply>> name_space(invocation& c)
 {
     auto const end = c.in.end();
     if (!end) co_return fail(end);
-    c.s.untagged("NAMESPACE ((\"\" \"/\")) NIL NIL");
+    bool const others = c.s.offers(extension::acl);
+    c.s.untagged(others ? "NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) NIL" : "NAMESPACE ((\"\" \"/\")) NIL NIL");
     co_return reply::ok("NAMESPACE completed");
 }
 

@@ -85,13 +85,13 @@ task<result<reply>> search(invocation& c)
     auto& m = *c.s.selected();
     auto const& o = args->options;
     if (o.update && has_context(m, c.tag)) co_return fail(fault::kind::syntax, "that tag names a search whose changes are told");
-    auto const resolved = resolve_keys(c.s, m, args->program);
+    auto const resolved = resolve_keys(m, args->program);
     if (!resolved) co_return fail(resolved);
     if (args->program.has(search_key::kind::modseq)) c.s.enable_condstore();
     if (o.save) m.saved.clear();  // also when the search fails (RFC 5182 §2.1)
-    auto latest = co_await c.s.account().view(m.info.id);
+    auto latest = co_await m.account.view(m.info.id);
     if (!latest) co_return fail(latest);
-    auto const place = place_of(m, *latest);
+    auto const place = search_place_of(m, *latest);
     auto const found = co_await run_search(c.s, place, args->program);
     if (!found) co_return fail(found);
     std::vector<std::uint32_t> uids, numbers;

@@ -187,23 +187,23 @@ truth search_match::try_octets(known& k, store::email_record const& email, std::
     return program_.evaluate(k);
 }
 
-task<result<truth>> search_match::read_and_match(known& k, session& s, store::email_record_ptr email) const
+task<result<truth>> search_match::read_and_match(known& k, store::account_ref const& account, store::email_record_ptr email, base::limits const& l) const
 {
     auto const& summary = email->summary();
     auto const prefix = email->prefix().size();
-    auto const header = co_await s.account().read(email, 0, std::min<std::uint64_t>(prefix + summary.header_size, prefix + longest_text));
+    auto const header = co_await account.read(email, 0, std::min<std::uint64_t>(prefix + summary.header_size, prefix + longest_text));
     if (!header) co_return fail(header);
-    look_in_header(k, *header, s.limits());
+    look_in_header(k, *header, l);
     for (std::size_t i = 0; i < summary.parts.size() && open_keys(k) && program_.evaluate(k) == truth::unknown; ++i) {
         auto const& p = summary.parts[i];
         auto const header_length = std::min(p.body_offset - p.header_offset, longest_text);
-        auto const own_header = co_await s.account().read(email, prefix + p.header_offset, header_length);
+        auto const own_header = co_await account.read(email, prefix + p.header_offset, header_length);
         if (!own_header) co_return fail(own_header);
         if (i != 0) look_in(k, readable(*own_header), true);
         if (!is_text(p)) continue;
-        auto const body = co_await s.account().read(email, prefix + p.body_offset, std::min(p.end_offset - p.body_offset, longest_text));
+        auto const body = co_await account.read(email, prefix + p.body_offset, std::min(p.end_offset - p.body_offset, longest_text));
         if (!body) co_return fail(body);
-        look_in_part(k, p, *own_header, *body, s.limits());
+        look_in_part(k, p, *own_header, *body, l);
         co_await base::yield_now{};
     }
     std::ranges::replace(k, truth::unknown, truth::no);

@@ -32,7 +32,7 @@ public:
     /// Goes on to the end with all octets of the message.
     [[nodiscard]] truth try_octets(known& k, store::email_record const& email, std::string_view octets, base::limits const& l) const;
     /// The same for a large one: its octets are read part by part. Errors: those of account_ref::read().
-    [[nodiscard]] task<result<truth>> read_and_match(known& k, session& s, store::email_record_ptr email) const;
+    [[nodiscard]] task<result<truth>> read_and_match(known& k, store::account_ref const& account, store::email_record_ptr email, base::limits const& l) const;
     /// Messages up to this many octets are searched whole.
     static constexpr std::uint64_t whole_message = 1U << 20U;
 

@@ -76,7 +76,7 @@ task<result<std::vector<candidate>>> next_slice(searching& f)
         slice.push_back(std::move(c));
         ids.push_back(entry->email);
     }
-    auto const emails = co_await f.s.account().emails(f.place.announced->mailbox(), std::move(ids));
+    auto const emails = co_await f.place.account.emails(f.place.announced->mailbox(), std::move(ids));
     if (!emails) co_return fail(emails);
     std::vector<candidate> rest;
     for (std::size_t i = 0; i < slice.size(); ++i) {
@@ -95,7 +95,7 @@ task<result<void>> try_small(searching& f, std::vector<candidate> slice)
 {
     std::vector<store::email_record_ptr> emails;
     for (auto const& c : slice) emails.push_back(c.email);
-    auto octets = co_await f.s.account().read_all(std::move(emails), search_match::whole_message);
+    auto octets = co_await f.place.account.read_all(std::move(emails), search_match::whole_message);
     if (!octets) co_return fail(octets);
     auto const& texts = *octets;
     std::vector<truth> found(slice.size(), truth::no);
@@ -121,7 +121,7 @@ task<result<void>> try_slice(searching& f, std::vector<candidate> slice)
     std::uint64_t octets = 0;
     for (auto& c : slice) {
         if (c.email->size() > search_match::whole_message) {
-            auto const t = co_await f.match.read_and_match(c.known, f.s, c.email);
+            auto const t = co_await f.match.read_and_match(c.known, f.place.account, c.email, f.s.limits());
             if (!t && t.error().what == fault::kind::not_found) continue;  // expunged meanwhile
             if (!t) co_return fail(t);
             if (*t == truth::yes) f.take(c.position, c.modseq);
@@ -157,9 +157,8 @@ task<void> work(searching& f)
     }
 }
 
-void resolve_id(session const& s, search_key& k)
+void resolve_id(store::account_number account, search_key& k)
 {
-    auto const account = s.account().number();
     // An id of nothing here is no error (RFC 8474 §6): it matches nothing. No object has the number 0.
     if (k.what == search_key::kind::email_id) k.number = object_number(k.field, object_kind::email, account).value_or(0);
     if (k.what == search_key::kind::thread_id) k.number = object_number(k.field, object_kind::thread, account).value_or(0);
@@ -169,17 +168,17 @@ bool is_set(search_key const& k) { return k.what == search_key::kind::set || k.w
 
 }  // namespace
 
-search_place place_of(selected_mailbox const& m, store::mailbox_view_ptr latest) { return {m.announced, std::move(latest), m.recent}; }
+search_place search_place_of(selected_mailbox const& m, store::mailbox_view_ptr latest) { return {m.account, m.announced, std::move(latest), m.recent}; }
 
 store::mod_seq search_results::highest() const noexcept
 {
     return modseqs.empty() ? 0 : std::ranges::max(modseqs, {}, &std::pair<std::uint32_t, store::mod_seq>::second).second;
 }
 
-result<void> resolve_keys(session const& s, selected_mailbox const& m, search_program& p)
+result<void> resolve_keys(selected_mailbox const& m, search_program& p)
 {
     for (auto& k : p.keys()) {
-        resolve_id(s, k);
+        resolve_id(m.account.number(), k);
         if (!is_set(k)) continue;
         auto const positions = m.find(k.set, k.what == search_key::kind::uid_set);
         if (!positions) return fail(positions);
@@ -193,11 +192,11 @@ result<void> resolve_keys(session const& s, selected_mailbox const& m, search_pr
     return {};
 }
 
-void resolve_keys(session const& s, store::mailbox_view const& view, search_program& p)
+void resolve_keys(store::account_ref const& account, store::mailbox_view const& view, search_program& p)
 {
     auto const size = view.size();
     for (auto& k : p.keys()) {
-        resolve_id(s, k);
+        resolve_id(account.number(), k);
         if (!is_set(k)) continue;
         k.uids.clear();
         if (size == 0 || k.set.saved) continue;

@@ -16,11 +16,12 @@ namespace mansio::imap::commands {
 
 /// Where a search looks.
 struct search_place {
+    store::account_ref account;         ///< of the mailbox's owner
     store::mailbox_view_ptr announced;  ///< whose positions are answered
     store::mailbox_view_ptr latest;     ///< flags are these; what is not in it is gone
     wire::number_ranges recent;         ///< UIDs that are \Recent
 };
-[[nodiscard]] search_place place_of(selected_mailbox const& m, store::mailbox_view_ptr latest);
+[[nodiscard]] search_place search_place_of(selected_mailbox const& m, store::mailbox_view_ptr latest);
 
 struct search_results {
     std::vector<std::uint32_t> positions;  ///< ascending
@@ -30,9 +31,9 @@ struct search_results {
 };
 
 /// Turns what keys name into what the mailbox has: sets into UIDs, object ids into numbers. Errors: syntax (a sequence number beyond the last message).
-[[nodiscard]] result<void> resolve_keys(session const& s, selected_mailbox const& m, search_program& p);
+[[nodiscard]] result<void> resolve_keys(selected_mailbox const& m, search_program& p);
 /// The same for a mailbox that is not selected: numbers beyond the last are none (RFC 7377 §2), "$" is empty.
-void resolve_keys(session const& s, store::mailbox_view const& view, search_program& p);
+void resolve_keys(store::account_ref const& account, store::mailbox_view const& view, search_program& p);
 
 /// Positions that match, of all or of `only` (ascending). Works in slices; octets of messages are read and searched on pools. Errors: those of account_ref.
 [[nodiscard]] task<result<search_results>> run_search(session& s, search_place const& place, search_program const& p,

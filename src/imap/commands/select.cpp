@@ -33,11 +33,11 @@ std::uint32_t first_unseen(store::mailbox_view const& view)
 task<result<void>> append_rev1(session& s, selected_mailbox& m, std::string& out)
 {
     auto const& view = *m.announced;
-    auto const recent = co_await s.account().claim_recent(m.info.id, !m.read_only());
+    auto const recent = co_await m.account.claim_recent(m.info.id, !m.read_only());
     if (!recent) co_return fail(recent);
     if (*recent < view.uid_next()) m.recent.emplace_back(*recent, view.uid_next() - 1);
     out += "* " + std::to_string(m.recent_count()) + " RECENT\r\n";
-    auto const counts = co_await s.account().counts(m.info.id);
+    auto const counts = co_await m.account.counts(m.info.id);
     if (!counts) co_return fail(counts);
     auto const unseen = counts->unseen == 0 ? 0 : first_unseen(view);
     if (unseen != 0) append_status_line(out, "UNSEEN", unseen, "first unseen message");
@@ -87,11 +87,12 @@ task<result<reply>> open(invocation& c, bool examine)
     if (!name) co_return fail(name);
     if (args.condstore) s.enable_condstore();
     auto m = std::make_unique<selected_mailbox>();
-    auto info = co_await s.account().find_mailbox(*name);
-    if (!info) co_return fail(info);
-    m->info = std::move(*info);
+    auto found = co_await find_mailbox(s, *name);
+    if (!found) co_return fail(found);
+    m->account = std::move(found->account);
+    m->info = std::move(found->info);
     m->examined = examine;
-    auto view = co_await s.account().view(m->info.id);
+    auto view = co_await m->account.view(m->info.id);
     if (!view) co_return fail(view);
     m->announced = std::move(*view);
 
@@ -107,7 +108,7 @@ task<result<reply>> open(invocation& c, bool examine)
     if (s.offers(extension::condstore)) append_status_line(out, "HIGHESTMODSEQ", m->announced->highest_modseq(), "mod-sequences are kept");
     if (s.offers(extension::objectid)) {
         out += "* OK [";
-        append_object_id(out, "MAILBOXID", object_kind::mailbox, s.account().number(), m->info.id);
+        append_object_id(out, "MAILBOXID", object_kind::mailbox, m->account.number(), m->info.id);
         out += "] the name may change, this stays\r\n";
     }
     if (s.rev2()) append_list_line(out, "LIST", m->info, {}, s);  // RFC 9051 §6.3.2: LIST with the mailbox's name
@@ -142,7 +143,7 @@ task<result<reply>> close(invocation& c)
     if (!end) co_return fail(end);
     auto const& m = *c.s.selected();
     if (m.may(store::right::expunge)) {  // else nothing is removed and no error given (RFC 9051 §6.4.1)
-        auto const removed = co_await c.s.account().expunge(m.info.id, std::nullopt);
+        auto const removed = co_await m.account.expunge(m.info.id, std::nullopt);
         if (!removed && removed.error().what != fault::kind::not_found) co_return fail(removed);
     }
     c.s.unselect();

@@ -11,7 +11,7 @@ namespace mansio::imap::commands {
 
 task<result<std::vector<std::uint32_t>>> sort_positions(session& s, store::mailbox_view_ptr view, std::vector<std::uint32_t> positions, sort_order const& order)
 {
-    auto const facts = co_await load_facts(s, view, positions);
+    auto const facts = co_await load_facts(s, s.selected()->account, view, positions);
     if (!facts) co_return fail(facts);
     auto const& table = **facts;
     std::vector<sort_item> items;
@@ -90,13 +90,13 @@ task<result<reply>> sort(invocation& c)
     auto& m = *c.s.selected();
     auto const& o = args->options;
     if (o.update && has_context(m, c.tag)) co_return fail(fault::kind::syntax, "that tag names a search whose changes are told");
-    auto const resolved = resolve_keys(c.s, m, args->program);
+    auto const resolved = resolve_keys(m, args->program);
     if (!resolved) co_return fail(resolved);
     if (args->program.has(search_key::kind::modseq)) c.s.enable_condstore();
     if (o.save) m.saved.clear();
-    auto latest = co_await c.s.account().view(m.info.id);
+    auto latest = co_await m.account.view(m.info.id);
     if (!latest) co_return fail(latest);
-    auto const place = place_of(m, *latest);
+    auto const place = search_place_of(m, *latest);
     auto found = co_await run_search(c.s, place, args->program);
     if (!found) co_return fail(found);
     auto const highest = found->highest();

@@ -8,7 +8,7 @@
 
 namespace mansio::imap::commands {
 
-/// `positions` of `view` (ascending), in that order. A large sort runs on the pool. Errors: those of load_facts(); over_limit (the pool is busy).
+/// `positions` of `view`, a picture of the selected mailbox (ascending), in that order. A large sort runs on the pool. Errors: those of load_facts(); over_limit (the pool is busy).
 [[nodiscard]] task<result<std::vector<std::uint32_t>>> sort_positions(session& s, store::mailbox_view_ptr view, std::vector<std::uint32_t> positions,
                                                                       sort_order const& order);
 

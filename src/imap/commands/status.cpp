@@ -1,4 +1,5 @@
-// STATUS (RFC 9051 §6.3.11; SIZE RFC 8438; RECENT RFC 3501; MAILBOXID RFC 8474 §4.3; HIGHESTMODSEQ RFC 7162 §3.1.7).
+// STATUS (RFC 9051 §6.3.11; SIZE RFC 8438; RECENT RFC 3501; MAILBOXID RFC 8474 §4.3; HIGHESTMODSEQ RFC 7162 §3.1.7;
+// DELETED-STORAGE RFC 9208 §4.1.4).
 #include "imap/commands/status.hpp"
 
 #include <array>
@@ -12,7 +13,18 @@
 namespace mansio::imap::commands {
 namespace {
 
-enum : status_items { messages = 1, recent = 2, uid_next = 4, uid_validity = 8, unseen = 16, deleted = 32, size = 64, mailbox_id = 128, highest_modseq = 256 };
+enum : status_items {
+    messages = 1,
+    recent = 2,
+    uid_next = 4,
+    uid_validity = 8,
+    unseen = 16,
+    deleted = 32,
+    size = 64,
+    mailbox_id = 128,
+    highest_modseq = 256,
+    deleted_storage = 512
+};
 constexpr struct {
     std::string_view name;
     status_items bit;
@@ -25,16 +37,32 @@ constexpr struct {
              {"DELETED", deleted},
              {"SIZE", size, extension::status_size},
              {"MAILBOXID", mailbox_id, extension::objectid},
-             {"HIGHESTMODSEQ", highest_modseq, extension::condstore}};
+             {"HIGHESTMODSEQ", highest_modseq, extension::condstore},
+             {"DELETED-STORAGE", deleted_storage, extension::quota_storage}};
 
 /// Messages nobody has been told of yet (RFC 3501 §6.3.10).
-task<result<std::uint32_t>> count_recent(session& s, store::mailbox_id m)
+task<result<std::uint32_t>> count_recent(store::account_ref account, store::mailbox_id m)
 {
-    auto const first = co_await s.account().claim_recent(m, false);
+    auto const first = co_await account.claim_recent(m, false);
     if (!first) co_return fail(first);
-    auto const view = co_await s.account().view(m);
+    auto const view = co_await account.view(m);
     if (!view) co_return fail(view);
     co_return (*view)->size() - (*view)->lower_bound(*first);
+}
+
+/// What an EXPUNGE would free: exact but for messages that other mailboxes hold too.
+task<result<std::uint64_t>> deleted_octets(store::account_ref account, store::mailbox_id m)
+{
+    constexpr std::uint32_t at_once = 65536;
+    auto const view = co_await account.view(m);
+    if (!view) co_return fail(view);
+    std::uint64_t octets = 0;
+    for (std::uint32_t p = 0; p < (*view)->size(); ++p) {
+        auto const e = (*view)->at(p);
+        if (e.flags.has(store::system_flag::deleted)) octets += e.size;
+        if (p % at_once == at_once - 1) co_await base::yield_now{};
+    }
+    co_return octets;
 }
 
 }  // namespace
@@ -54,18 +82,24 @@ result<status_items> parse_status_items(wire::scanner& in, extension_set const& 
     return items;
 }
 
-task<result<void>> append_status(session& s, std::string& out, store::mailbox_info m, status_items items)
+task<result<void>> append_status(session& s, std::string& out, store::account_ref account, store::mailbox_info m, status_items items)
 {
     if ((items & highest_modseq) != 0) s.enable_condstore();
-    auto const c = co_await s.account().counts(m.id);
+    auto const c = co_await account.counts(m.id);
     if (!c) co_return fail(c);
     std::uint32_t new_ones = 0;
     if ((items & recent) != 0 && !s.rev2()) {
-        auto const n = co_await count_recent(s, m.id);
+        auto const n = co_await count_recent(account, m.id);
         if (!n) co_return fail(n);
         new_ones = *n;
     }
-    std::uint64_t const values[] = {c->messages, new_ones, c->uid_next, c->uid_validity, c->unseen, c->deleted, c->octets, 0, c->highest_modseq};
+    std::uint64_t freed = 0;
+    if ((items & deleted_storage) != 0 && c->deleted != 0) {
+        auto const octets = co_await deleted_octets(account, m.id);
+        if (!octets) co_return fail(octets);
+        freed = *octets;
+    }
+    std::uint64_t const values[] = {c->messages, new_ones, c->uid_next, c->uid_validity, c->unseen, c->deleted, c->octets, 0, c->highest_modseq, freed};
     out += "* STATUS ";
     append_mailbox(out, m.name, s.names());
     out += " (";
@@ -73,7 +107,7 @@ task<result<void>> append_status(session& s, std::string& out, store::mailbox_in
         if ((items & known[i].bit) == 0) continue;
         if (out.back() != '(') out += ' ';
         if (known[i].bit == mailbox_id) {
-            append_object_id(out, known[i].name, object_kind::mailbox, s.account().number(), m.id);
+            append_object_id(out, known[i].name, object_kind::mailbox, account.number(), m.id);
             continue;
         }
         out += known[i].name;
@@ -95,10 +129,10 @@ task<result<reply>> status(invocation& c)
     if (!items) co_return fail(items);
     auto const end = c.in.end();
     if (!end) co_return fail(end);
-    auto info = co_await c.s.account().find_mailbox(*name);
-    if (!info) co_return fail(info);
+    auto found = co_await find_mailbox(c.s, *name);
+    if (!found) co_return fail(found);
     std::string out;
-    auto const appended = co_await append_status(c.s, out, std::move(*info), *items);
+    auto const appended = co_await append_status(c.s, out, std::move(found->account), std::move(found->info), *items);
     if (!appended) co_return fail(appended);
     auto const sent = co_await c.s.send(out);
     if (!sent) co_return fail(sent);

@@ -180,7 +180,7 @@ task<result<reply>> store(invocation& c)
     if (positions->empty()) co_return reply::ok("no messages changed");
     auto const keywords_before = m.announced->keywords().size();
     if (args->change.unchanged_since) s.enable_condstore();
-    auto done = co_await s.account().change_flags(m.info.id, m.uids(*positions), args->change);
+    auto done = co_await m.account.change_flags(m.info.id, m.uids(*positions), args->change);
     if (!done) co_return fail(done);
     std::ranges::sort(done->conflicts);
     if (args->silent)

@@ -12,7 +12,9 @@ task<result<reply>> set(invocation& c, bool on)
     if (!name) co_return fail(name);
     auto const end = c.in.end();
     if (!end) co_return fail(end);
-    auto const done = co_await c.s.account().subscribe_mailbox(*name, on);
+    auto const place = co_await place_of(c.s, *name);
+    if (!place) co_return fail(place);
+    auto const done = co_await place->account.subscribe_mailbox(place->name, on);
     if (!done) co_return fail(done);
     co_return reply::ok(on ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed");
 }

@@ -42,7 +42,7 @@ result<thread_args> parse_thread(invocation& c)
 task<result<std::string>> thread_text(invocation& c, thread_algorithm how, std::vector<std::uint32_t> positions)
 {
     auto const view = c.s.selected()->announced;
-    auto const facts = co_await load_facts(c.s, view, positions);
+    auto const facts = co_await load_facts(c.s, c.s.selected()->account, view, positions);
     if (!facts) co_return fail(facts);
     auto const& table = **facts;
     bool const by_uid = c.by_uid;
@@ -68,12 +68,12 @@ task<result<reply>> thread(invocation& c)
     auto args = parse_thread(c);
     if (!args) co_return fail(args);
     auto& m = *c.s.selected();
-    auto const resolved = resolve_keys(c.s, m, args->program);
+    auto const resolved = resolve_keys(m, args->program);
     if (!resolved) co_return fail(resolved);
     if (args->program.has(search_key::kind::modseq)) c.s.enable_condstore();
-    auto latest = co_await c.s.account().view(m.info.id);
+    auto latest = co_await m.account.view(m.info.id);
     if (!latest) co_return fail(latest);
-    auto const place = place_of(m, *latest);
+    auto const place = search_place_of(m, *latest);
     auto found = co_await run_search(c.s, place, args->program);
     if (!found) co_return fail(found);
     auto const text = co_await thread_text(c, args->how, std::move(found->positions));
