@@ -30,7 +30,7 @@ std::uint32_t first_unseen(store::mailbox_view const& view)
 }
 
 /// What only IMAP4rev1 has: RECENT, and UNSEEN of the first unseen message (RFC 3501 §6.3.1).
-task<result<void>> append_rev1(session& s, selected_mailbox& m, std::string& out)
+task<result<void>> append_rev1(selected_mailbox& m, std::string& out)
 {
     auto const& view = *m.announced;
     auto const recent = co_await m.account.claim_recent(m.info.id, !m.read_only());
@@ -100,7 +100,7 @@ task<result<reply>> open(invocation& c, bool examine)
     append_flag_lists(out, *m, *m->announced);
     out += "* " + std::to_string(m->announced->size()) + " EXISTS\r\n";
     if (!s.rev2()) {
-        auto const more = co_await append_rev1(s, *m, out);
+        auto const more = co_await append_rev1(*m, out);
         if (!more) co_return fail(more);
     }
     append_status_line(out, "UIDVALIDITY", m->announced->uid_validity(), "UIDs are valid");
