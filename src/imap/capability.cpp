@@ -91,7 +91,7 @@ void extension_set::remove(extension_set const& off) noexcept
         if (!has(below)) bits_[static_cast<std::size_t>(what)] = false;
     add(none);
     auto const drop = [this](extension e) { bits_[static_cast<std::size_t>(e)] = false; };
-    if (!has(acl)) drop(list_myrights);
+    if (!has(acl) || !has(list_extended)) drop(list_myrights);
     if (!has(quota)) {
         drop(quota_message);
         drop(quota_storage);

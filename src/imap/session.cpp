@@ -370,6 +370,7 @@ void session::sign_out() noexcept
     rev2_ = utf8_ = condstore_ = qresync_ = false;
     on_ = extension_set::all();
     on_.remove(srv_.options.off);
+    if (srv_.people == nullptr) on_.remove(needs_people());
 }
 
 void session::forget() noexcept
