@@ -119,7 +119,7 @@ class Client:
             mailbox, examine, self.cache = resync.mailbox, False, None
         o = s.start_select(mailbox, examine)
         verb = "EXAMINE" if examine else "SELECT"
-        param = ""
+        param, known = "", ""
         if resync and s.qresync:
             known = f" {set_of(resync.known)}" if resync.known and self.dice.random() < 0.5 else ""
             param = f" (QRESYNC ({mailbox.validity} {resync.modseq}{known}))"
@@ -127,18 +127,19 @@ class Client:
             param = " (CONDSTORE)"
         await self.need(s, verb, f"{verb} {mailbox.name}{param}")
         if resync and s.qresync:
-            self.merge_qresync(o, resync)
+            self.merge_qresync(o, resync, bool(known))
         elif resync:
             await self.merge_condstore(o, resync)
         await self.fill()
         if self.session.opened is o:
             s.check_opened()
 
-    def merge_qresync(self, o, cache):
-        """RFC 7162 §3.2.5: what we kept, less what vanished, more what was told, is the mailbox, exactly."""
+    def merge_qresync(self, o, cache, named):
+        """RFC 7162 §3.2.5: what we kept, less what vanished, more what was told, is the mailbox, exactly. When we `named` what we kept, nothing is told of
+        other messages (§3.2.5.1): they came after and stand at the end."""
         kept = cache.known.keys() - o.vanished_earlier - o.by_uid.keys()
         uids = sorted(kept | o.by_uid.keys())
-        if len(uids) != len(o.list):
+        if len(uids) > len(o.list) or (len(uids) < len(o.list) and not named):
             raise Contradiction(f"QRESYNC from MODSEQ {cache.modseq}: {len(uids)} messages are left of what was kept and told, and EXISTS said {len(o.list)}: "
                                 f"kept {set_of(kept) or 'none'}, told {set_of(o.by_uid) or 'none'}")
         for place, uid in enumerate(uids):

@@ -257,10 +257,12 @@ class Session:
         message = o.list[number - 1]
         if "UID" in items:
             self.learn_uid(o, number - 1, message, items["UID"])
-        if self.condstore and "FLAGS" in items and "MODSEQ" not in items and not o.in_select:
-            raise Contradiction("FETCH with FLAGS and without MODSEQ to a client that enabled CONDSTORE")  # RFC 7162 §3.2
-        if self.qresync and "UID" not in items:
-            raise Contradiction("FETCH without UID to a client that enabled QRESYNC")  # RFC 7162 §3.2.3, §3.2.4
+        if not any(c.name.endswith("FETCH") for c in self.inflight.values()):
+            # Asked for by no FETCH: what the session enabled comes along (RFC 7162 §3.1.4.2, §3.2.4).
+            if self.condstore and "MODSEQ" not in items:
+                raise Contradiction("FETCH without MODSEQ to a client that enabled CONDSTORE")
+            if self.qresync and "UID" not in items:
+                raise Contradiction("FETCH without UID to a client that enabled QRESYNC")
         if message.uid is None:
             return  # flags of a message whose UID we do not know yet: asked for again with it
         self.learn_flags(o, message, items)
