@@ -135,7 +135,7 @@ public:
         end_idle();
         if (!open_) return;
         begin(line);
-        finish(line);
+        finish();
     }
     void listen()
     {
@@ -182,7 +182,7 @@ private:
         tag_ = "t" + std::to_string(++tags_);
         w_.send(*stream_, tag_ + " " + line + "\r\n");
     }
-    void finish(std::string const& line)
+    void finish()
     {
         listen();
         if (!open_) return;
@@ -196,7 +196,6 @@ private:
             if (!selected_) picture_.clear();
         }
         if ((name_ == "CLOSE" || name_ == "UNSELECT") && status_ == "OK") selected_ = false;
-        if (name_ == "ENABLE" && status_ == "OK" && base::to_upper_ascii(line).contains("QRESYNC")) qresync_ = true;
         name_.clear();
     }
     void start_select()
@@ -277,6 +276,7 @@ private:
         auto const n = number(what);
         if (what == "BYE") return;
         if (what == "OK" && in.next() == "[CLOSED]") return start_select();
+        if (what == "ENABLED") qresync_ = qresync_ || in.rest().contains("QRESYNC");
         if (what == "VANISHED") return vanished(in);
         if (n == 0 && what != "0") return;
         auto const name = in.next();
