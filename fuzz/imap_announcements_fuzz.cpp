@@ -4,7 +4,6 @@
 // expunged while numbers must stand still, a number keeps its UID, UIDs rise) and after NOOP equals what a third session reads afresh, flags too.
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <set>

@@ -1,9 +1,11 @@
 // What IMAP's fuzz targets share: a server on the engine in memory with one account in it.
 #pragma once
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <string_view>
 
@@ -14,9 +16,12 @@
 
 namespace mansio::fuzz {
 
-inline void must(bool b)
+/// What a target asserts; says where.
+inline void must(bool b, std::source_location where = std::source_location::current())
 {
-    if (!b) std::abort();
+    if (b) return;
+    std::fprintf(stderr, "%s:%u: this must hold\n", where.file_name(), where.line());
+    std::abort();
 }
 
 /// The account is a@t.test; without `with_account` nobody can sign in.
