@@ -407,6 +407,84 @@ TEST(catalogue, T3_imap_waits_are_bounded)
     EXPECT_TRUE(idle.closed());
 }
 
+TEST(catalogue, I15_a_client_that_never_reads)
+{
+    rig_options o;
+    o.window = 128U * 1024U;  // about what a socket takes
+    rig r{o};
+    wire_client deaf{r, "c"};
+    wire_client other{r, "c"};
+    greeted(deaf);
+    greeted(other);
+    EXPECT_TRUE(deaf.say(login(r) + "s SELECT INBOX\r\n").contains("s OK"));
+    EXPECT_TRUE(other.say(login(r) + "s SELECT INBOX\r\n").contains("s OK"));
+    auto const text = "N: 1\r\n\r\n" + times(std::string(76, 'x') + "\r\n", 128);  // 10 KB, a hundred times
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(other.say("p APPEND INBOX {" + std::to_string(text.size()) + "+}\r\n" + text + "\r\n").contains("p OK"));
+    EXPECT_TRUE(deaf.say("n NOOP\r\n").contains("* 100 EXISTS"));
+    auto const before = r.counter("mansio_store_blob_reads_total");
+    // 1 GB is asked for at once. What the window and the one buffer take is read from the store, nothing more.
+    deaf.only_say(times("f FETCH 1:* BODY.PEEK[]\r\n", 1000));
+    auto const read = r.counter("mansio_store_blob_reads_total") - before;
+    EXPECT_GE(read, 1U);
+    EXPECT_LE(read * text.size(), 256U * 1024U);
+    EXPECT_TRUE(other.say("n NOOP\r\n").contains("n OK"));  // nobody else waits
+    r.loop.run_for(std::chrono::seconds{59});
+    EXPECT_EQ(r.counter("mansio_imap_timeouts_total"), 0U);
+    EXPECT_EQ(r.counter("mansio_store_blob_reads_total") - before, read);
+    r.loop.run_for(std::chrono::seconds{2});
+    EXPECT_EQ(r.counter("mansio_imap_timeouts_total"), 1U);
+    EXPECT_TRUE(deaf.closed());
+    EXPECT_TRUE(other.say("n NOOP\r\n").contains("n OK"));
+}
+
+TEST(catalogue, I15_a_slow_reader_gets_all)
+{
+    rig_options o;
+    o.window = 1000;
+    rig r{o};
+    wire_client slow{r, "c"};
+    greeted(slow);
+    EXPECT_TRUE(slow.say(login(r) + "s SELECT INBOX\r\n").contains("s OK"));
+    auto const text = "N: 1\r\n\r\n" + times(std::string(76, 'x') + "\r\n", 10'000);
+    slow.only_say("p APPEND INBOX {" + std::to_string(text.size()) + "+}\r\n" + text + "\r\n");
+    EXPECT_TRUE(slow.hear().contains("p OK"));
+    slow.only_say("f FETCH 1 BODY.PEEK[]\r\n");
+    std::string heard;
+    for (int i = 0; i < 2000 && !heard.ends_with("completed\r\n"); ++i) {  // 20 s of its clock, a thousand octets at a time
+        heard += slow.hear();
+        r.loop.run_for(std::chrono::milliseconds{10});
+    }
+    EXPECT_TRUE(heard.ends_with(text + ")\r\nf OK FETCH completed\r\n"));
+    EXPECT_EQ(r.counter("mansio_imap_timeouts_total"), 0U);
+}
+
+TEST(catalogue, I15_ten_thousand_idle)
+{
+    constexpr std::size_t many = 10'000;
+    rig r;
+    auto const opening = login(r) + "s SELECT INBOX\r\ni IDLE\r\n";
+    std::vector<std::unique_ptr<wire_client>> all;
+    for (std::size_t i = 0; i < many; ++i) {
+        all.push_back(std::make_unique<wire_client>(r, "c"));
+        ASSERT_TRUE(all.back()->say(opening).ends_with("+ idling\r\n")) << i;
+    }
+    EXPECT_EQ(r.metrics.get_gauge("mansio_imap_sessions_signed_in", "").value(), static_cast<std::int64_t>(many));
+    // One message: each is told.
+    wire_client writer{r, "c"};
+    greeted(writer);
+    EXPECT_TRUE(writer.say(login(r) + "p APPEND INBOX {6+}\r\nN: 1\r\n\r\n").contains("p OK"));
+    for (auto const& c : all) ASSERT_TRUE(c->hear().starts_with("* 1 EXISTS\r\n"));
+    // Half closed: the server takes it for the end.
+    for (std::size_t i = 0; i < many; i += 2) all[i]->half_close();
+    for (std::size_t i = 0; i < many; i += 2) ASSERT_TRUE(all[i]->closed());
+    EXPECT_EQ(r.metrics.get_gauge("mansio_imap_sessions_signed_in", "").value(), static_cast<std::int64_t>(many / 2 + 1));
+    EXPECT_TRUE(writer.say("n NOOP\r\n").contains("n OK"));
+    // Half an hour later the others are sent away.
+    r.loop.run_for(std::chrono::seconds{1900});
+    for (std::size_t i = 1; i < many; i += 2) ASSERT_TRUE(all[i]->hear().starts_with("* BYE"));
+    EXPECT_EQ(r.metrics.get_gauge("mansio_imap_sessions_signed_in", "").value(), 0);
+}
+
 TEST(session, closes_after_too_many_bad_commands_in_a_row)
 {
     rig r;
