@@ -107,6 +107,12 @@ struct mailbox_counts {
     std::uint64_t octets = 0;
 };
 
+/// A part with its transfer encoding undone.
+struct decoded_part {
+    std::uint64_t octets = 0;
+    bool has_nul = false;
+};
+
 /// A message's stored facts. The ready wire texts are slices of the stored row: a FETCH of them opens no blob.
 class email_record {
 public:
@@ -121,6 +127,9 @@ public:
     [[nodiscard]] virtual std::string_view bodystructure_text() const noexcept = 0;
     /// Decoded on first use. Offsets count from the blob's start: add prefix().size() for those of the whole.
     [[nodiscard]] virtual mime::summary const& summary() const = 0;
+    /// What somebody found decoding part `index` of summary().parts, while the record is loaded. Threads: any.
+    [[nodiscard]] virtual std::optional<decoded_part> decoded(std::uint32_t index) const = 0;
+    virtual void remember_decoded(std::uint32_t index, decoded_part what) const = 0;
 };
 using email_record_ptr = std::shared_ptr<email_record const>;
 
@@ -209,6 +218,9 @@ public:
 
     /// All of it in one commit. `delivery` non-empty: idempotent.
     [[nodiscard]] task<result<appended>> append(mailbox_id m, std::vector<new_message> messages, delivery_id delivery = {}) const;
+    /// In one commit: `message` comes into `to`, and `old` leaves `from` for good, whatever its flags (RFC 8508). Quota counts the difference.
+    /// Errors: not_found too when there is no message `old`.
+    [[nodiscard]] task<result<appended>> replace(mailbox_id from, store::uid old, mailbox_id to, new_message message) const;
     [[nodiscard]] task<result<flags_changed>> change_flags(mailbox_id m, uid_set which, flag_change what) const;
     /// Removes messages for good: those of `which` (nullopt: all) that have \Deleted, or with `even_undeleted` just those. Answers the UIDs removed.
     [[nodiscard]] task<result<std::vector<store::uid>>> expunge(mailbox_id m, std::optional<uid_set> which, bool even_undeleted = false) const;

@@ -159,6 +159,7 @@ public:
     [[nodiscard]] task<result<mailbox_counts>> counts(principal const& who, mailbox_id m);
     [[nodiscard]] task<result<store::uid>> claim_recent(principal const& who, mailbox_id m, bool take);
     [[nodiscard]] task<result<appended>> append(principal const& who, mailbox_id m, std::vector<new_message> messages, delivery_id delivery);
+    [[nodiscard]] task<result<appended>> replace(principal const& who, mailbox_id from, store::uid old, mailbox_id to, new_message message);
     [[nodiscard]] task<result<flags_changed>> change_flags(principal const& who, mailbox_id m, uid_set which, flag_change what);
     [[nodiscard]] task<result<std::vector<store::uid>>> expunge(principal const& who, mailbox_id m, std::optional<uid_set> which, bool even_undeleted);
     [[nodiscard]] task<result<copied>> transfer(principal const& who, mailbox_id from, uid_set which, mailbox_id to, bool moving);
@@ -259,11 +260,12 @@ private:
 
     // account_append.cpp
     [[nodiscard]] task<result<void>> prepare_append(account_batch& b, principal const& who, mailbox_id m, std::vector<new_message> const& messages,
-                                                    delivery_id const& delivery, appended& out);
+                                                    delivery_id const& delivery, appended& out, std::uint64_t freed = 0);
     [[nodiscard]] task<result<appended>> append_large(principal const& who, mailbox_id m, std::vector<new_message> const& messages,
                                                       delivery_id const& delivery);
     [[nodiscard]] task<result<std::optional<appended>>> seen_before(account_batch& b, delivery_id const& delivery);
-    [[nodiscard]] result<void> check_room(account_batch const& b, std::vector<new_message> const& messages) const;
+    /// `freed`: octets of the email that goes in the same commit; 0: none goes.
+    [[nodiscard]] result<void> check_room(account_batch const& b, std::vector<new_message> const& messages, std::uint64_t freed = 0) const;
     [[nodiscard]] task<result<void>> put_email(account_batch& b, new_message const& message, message_entry const& e, mailbox_id m);
     [[nodiscard]] task<result<void>> add_member(account_batch& b, email_id e, mailbox_id from, mailbox_id to, bool moving);
     [[nodiscard]] task<result<std::uint64_t>> thread_of(account_batch& b, mime::summary const& s, email_id e);
@@ -290,6 +292,11 @@ private:
     void end_list(account_batch& b, std::uint64_t op);
     /// The call that worked on it has ended: if it is still there, the background undoes it.
     void abandon(std::uint64_t op);
+
+    // account_replace.cpp
+    struct replacing;
+    [[nodiscard]] task<result<void>> prepare_replace(account_batch& b, principal const& who, replacing& r);
+    [[nodiscard]] task<result<std::uint64_t>> octets_freed(account_batch& b, message_entry const& e);
 
     // account_copy.cpp
     struct transfer_work;

@@ -72,6 +72,12 @@ task<result<appended>> account_ref::append(mailbox_id m, std::vector<new_message
                                           return a.append(p, m, std::move(messages), std::move(delivery));
                                       });
 }
+task<result<appended>> account_ref::replace(mailbox_id from, store::uid old, mailbox_id to, new_message message) const
+{
+    return on_owner<result<appended>>(
+        *service_->impl_, number_, who_,
+        [from, old, to, message = std::move(message)](account_core& a, principal const& p) mutable { return a.replace(p, from, old, to, std::move(message)); });
+}
 task<result<flags_changed>> account_ref::change_flags(mailbox_id m, uid_set which, flag_change what) const
 {
     return on_owner<result<flags_changed>>(*service_->impl_, number_, who_,

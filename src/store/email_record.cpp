@@ -86,4 +86,17 @@ mime::summary const& stored_email::summary() const
     return summary_;
 }
 
+std::optional<decoded_part> stored_email::decoded(std::uint32_t index) const
+{
+    std::scoped_lock const lock{decoded_mutex_};
+    auto const it = decoded_parts_.find(index);
+    return it == decoded_parts_.end() ? std::nullopt : std::optional{it->second};
+}
+
+void stored_email::remember_decoded(std::uint32_t index, decoded_part what) const
+{
+    std::scoped_lock const lock{decoded_mutex_};
+    decoded_parts_.insert_or_assign(index, what);
+}
+
 }  // namespace mansio::store
