@@ -170,16 +170,23 @@ void append_plain(std::string& line, fetching const& f, std::uint32_t position, 
     }
 }
 
-/// A section that cannot be read is left as NIL and the command ends with NO: the rest of the message is still right.
+/// A section that cannot be read is left as NIL, or left out, and the command ends with NO: the rest of the message is still right.
 task<result<void>> fetch_sections(fetching& f, std::string& line, store::email_record_ptr email)
 {
     bool first = line.ends_with('(');
     for (auto const& section : f.items.sections) {
-        if (!std::exchange(first, false)) line += ' ';
+        auto const before = line.size();
+        if (!first) line += ' ';
         auto const done = co_await append_section(f.s, line, section, email);
+        if (done) first = false;
         if (done) continue;
         if (ends_conversation(done.error())) co_return fail(done);
-        line += section.label + " NIL";
+        if (section.how == fetch_section::form::as_stored) {
+            line += section.label + " NIL";
+            first = false;
+        } else {
+            line.resize(before);  // a size cannot be NIL, and NIL would say there is no such part
+        }
         if (done.error().what == fault::kind::not_found)
             f.gone = true;  // expunged while we read
         else
@@ -204,6 +211,10 @@ task<result<void>> fetch_records(fetching& f, std::vector<std::uint32_t> const& 
         append_plain(line, f, slice[i], f.entry(slice[i]), email.get());
         auto const sections = co_await fetch_sections(f, line, email);
         if (!sections) co_return fail(sections);
+        if (line.ends_with(" FETCH (")) {  // nothing of it could be told
+            line.clear();
+            continue;
+        }
         line += ")\r\n";
         auto const sent = co_await f.s.send(line);
         if (!sent) co_return fail(sent);
