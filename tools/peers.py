@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Private roots for servers and mail programs that tests and benches need: build/peers/NAME, never installed on the host.
 
-  tools/peers.py make NAME...        makes what is missing (nsd, dovecot, postfix, clients)
+  tools/peers.py make NAME...        makes what is missing (nsd, dovecot, postfix, cyrus, clients)
   tools/peers.py exec NAME COMMAND…  runs a command inside, in mount and process namespaces of its own (as root)
   tools/peers.py list
 
@@ -24,10 +24,11 @@ PACKAGES = {
     "nsd": ["nsd", "ldnsutils"],
     "dovecot": ["dovecot-imapd", "dovecot-lmtpd", "dovecot-pop3d"],
     "postfix": ["postfix"],
+    "cyrus": ["cyrus-imapd", "cyrus-pop3d", "sasl2-bin", "libsasl2-modules", "libeatmydata1"],
     "clients": ["isync", "offlineimap3", "fetchmail", "getmail6", "mutt", "neomutt", "imapfilter", "curl", "ca-certificates"],
 }
 # Enough to know whether a root is whole.
-PROOF = {"nsd": "usr/sbin/nsd", "dovecot": "usr/sbin/dovecot", "postfix": "usr/sbin/postfix",
+PROOF = {"nsd": "usr/sbin/nsd", "dovecot": "usr/sbin/dovecot", "postfix": "usr/sbin/postfix", "cyrus": "usr/lib/cyrus/bin/imapd",
          "clients": "usr/bin/imapfilter"}
 
 
