@@ -45,6 +45,13 @@ def end(p):
     _running.remove(p)
 
 
+def give_up(*_):
+    sys.exit(143)
+
+
+signal.signal(signal.SIGTERM, give_up)  # so that what follows runs then, too
+
+
 @atexit.register
 def stop_all():
     for p in reversed(_running):

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -26,6 +27,7 @@
 #include <signal.h>
 #include <string>
 #include <string_view>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -202,7 +204,7 @@ struct Conn {
   SSL *ssl = nullptr;
   std::vector<char> buf;
   size_t pos = 0, end = 0;
-  uint64_t rx = 0, tx = 0, tagno = 0;
+  uint64_t rx = 0, tx = 0, tagno = 0, opened = 0;
   std::string caps;
   Conn() : buf(65536) {}
   ~Conn() { close(); }
@@ -222,6 +224,8 @@ struct Conn {
   }
   bool open() {
     close();
+    caps.clear();
+    opened++;
     sockaddr_in a{};
     a.sin_family = AF_INET;
     a.sin_port = htons((uint16_t)o.port);
@@ -509,17 +513,113 @@ static void emit_rate(Tally &T, double el, const char *unit) {
 }
 
 // ---------------------------------------------------------------- workloads: IMAP
+// A thread for each processor, each with its share of the connections: `begin` sends the first octets of one, `ready`
+// takes what has come and sends the next (false: the connection has been opened anew). A cheap client leaves the
+// processor to the server.
+struct Driven {
+  Conn c;
+  int who = 0, step = 0;
+  double t = 0;
+  std::string tag;
+};
+static double run_driven(const std::function<void(Driven &)> &begin, const std::function<void(Driven &, Lat &)> &ready,
+                         Tally &T) {
+  std::atomic<bool> stop{false};
+  const int W = std::max(1, std::min<int>(o.conns, (int)std::thread::hardware_concurrency()));
+  std::vector<std::thread> t;
+  double t0 = 0;
+  std::atomic<int> begun{0};
+  for (int w = 0; w < W; w++)
+    t.emplace_back([&, w] {
+      int ep = epoll_create1(EPOLL_CLOEXEC);
+      std::vector<std::unique_ptr<Driven>> mine;
+      for (int i = w; i < o.conns; i += W) {
+        mine.push_back(std::make_unique<Driven>());
+        mine.back()->who = i;
+        begin(*mine.back());
+      }
+      begun++;
+      Lat L;
+      std::vector<epoll_event> ev(mine.size());
+      auto watch = [&](size_t k) {
+        // a connection opened anew may have the number of the old one, which left the set when it was closed
+        epoll_event e{};
+        e.events = EPOLLIN;
+        e.data.u64 = k;
+        epoll_ctl(ep, EPOLL_CTL_ADD, mine[k]->c.fd, &e);
+      };
+      for (size_t k = 0; k < mine.size(); k++)
+        watch(k);
+      while (!stop) {
+        int n = epoll_wait(ep, ev.data(), (int)ev.size(), 100);
+        for (int j = 0; j < n; j++) {
+          auto &d = *mine[ev[(size_t)j].data.u64];
+          const uint64_t opened = d.c.opened;
+          ready(d, L);
+          if (d.c.opened != opened) watch(ev[(size_t)j].data.u64);
+        }
+      }
+      ::close(ep);
+      std::lock_guard g(T.mu);
+      T.lat.merge(L);
+    });
+  while (begun < W)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  t0 = now_s();
+  T.ops = 0;
+  std::this_thread::sleep_for(std::chrono::duration<double>(o.secs));
+  stop = true;
+  for (auto &x : t)
+    x.join();
+  return now_s() - t0;
+}
+static void w_imap_login_driven(Tally &T) { // the same in clear text
+  auto open = [](Driven &d) {
+    d.t = now_s();
+    d.step = 0;
+    if (!d.c.open()) die("connect %s:%d: %s", o.host.c_str(), o.port, strerror(errno));
+  };
+  double el = run_driven(
+      open,
+      [&](Driven &d, Lat &L) {
+        std::string h;
+        if (d.step++ == 0) {
+          if (!d.c.imap_resp(h)) {
+            T.err++;
+            return open(d);
+          }
+          d.tag = d.c.newtag();
+          d.c.send(d.tag + " LOGIN " + subst(o.user, d.who) + " " + o.pass + "\r\n");
+          return;
+        }
+        const bool ok = d.c.wait_tag(d.tag).ok;
+        if (d.step == 2) {
+          if (!ok) {
+            T.err++;
+            return open(d);
+          }
+          L.add(now_s() - d.t);
+          T.ops++;
+          d.tag = d.c.newtag();
+          d.c.send(d.tag + " LOGOUT\r\n");
+          return;
+        }
+        d.who += o.conns;
+        open(d);
+      },
+      T);
+  emit_rate(T, el, "logins/s");
+}
 static void w_imap_login() { // connect, greeting, LOGIN, LOGOUT
   Tally T;
   if (o.secs <= 0) o.secs = 10;
-  double c0 = now_s();
-  (void)c0;
+  if (!o.tls && !o.authplain) return w_imap_login_driven(T);
   double el = run_threads([&](int i, std::atomic<bool> &stop) {
     Lat L;
     int k = i;
+    Conn c;
     while (!stop) {
       double t = now_s();
-      Conn c;
       if (!imap_login(c, k, false)) {
         T.err++;
         k += o.conns;
@@ -538,21 +638,25 @@ static void w_imap_login() { // connect, greeting, LOGIN, LOGOUT
 static void w_imap_noop() {
   Tally T;
   if (o.secs <= 0) o.secs = 5;
-  double el = run_threads([&](int i, std::atomic<bool> &stop) {
-    Conn c;
-    imap_login(c, i);
-    if (!o.noselect) imap_select(c, o.mailbox);
-    Lat L;
-    std::string cm = o.cmds.empty() ? "NOOP" : o.cmds[0];
-    while (!stop) {
-      double t = now_s();
-      if (!c.cmd(cm).ok) T.err++;
-      L.add(now_s() - t);
-      T.ops++;
-    }
-    std::lock_guard g(T.mu);
-    T.lat.merge(L);
-  });
+  const std::string cm = o.cmds.empty() ? "NOOP" : o.cmds[0];
+  auto next = [&](Driven &d) {
+    d.t = now_s();
+    d.tag = d.c.newtag();
+    d.c.send(d.tag + " " + cm + "\r\n");
+  };
+  double el = run_driven(
+      [&](Driven &d) {
+        imap_login(d.c, d.who);
+        if (!o.noselect) imap_select(d.c, o.mailbox);
+        next(d);
+      },
+      [&](Driven &d, Lat &L) {
+        if (!d.c.wait_tag(d.tag).ok) T.err++;
+        L.add(now_s() - d.t);
+        T.ops++;
+        next(d);
+      },
+      T);
   emit_rate(T, el, "cmds/s");
 }
 static std::atomic<long> g_next{0};
@@ -921,7 +1025,8 @@ static void w_smtp() { // --count messages over --conns sessions, --per-session 
   std::vector<std::string> pool;
   for (int k = 0; k < 64; k++) {
     std::string m = gen_message((uint64_t)k, o.profile), d;
-    if (size_t p = m.find("Message-ID: "); p != m.npos) m.erase(p, m.find('\n', p) + 1 - p); // a unique one is sent below
+    if (size_t p = m.find("Message-ID: "); p != m.npos)
+      m.erase(p, m.find('\n', p) + 1 - p); // a unique one is sent below
     d.reserve(m.size() + 64);
     for (size_t p = 0; p < m.size(); p++) {
       if (m[p] == '.' && (p == 0 || m[p - 1] == '\n')) d += '.';
@@ -994,7 +1099,8 @@ static void w_smtp() { // --count messages over --conns sessions, --per-session 
         }
         // every message differs (servers may suppress duplicate Message-IDs)
         char mid[96];
-        snprintf(mid, sizeof mid, "Message-ID: <%ld.%d.%lld@bench.example.org>\r\n", k, (int)getpid(), (long long)epoch);
+        snprintf(mid, sizeof mid, "Message-ID: <%ld.%d.%lld@bench.example.org>\r\n", k, (int)getpid(),
+                 (long long)epoch);
         const std::string d = mid + pool[(size_t)k % pool.size()];
         c.send(d);
         bytes += d.size();
@@ -1183,6 +1289,8 @@ int main(int argc, char **argv) {
   if (o.tls) {
     ctx = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, nullptr);
+    // Not even looked at: the client's own work only blurs what the server does.
+    SSL_CTX_set_cert_verify_callback(ctx, [](X509_STORE_CTX *, void *) { return 1; }, nullptr);
   }
   g_cpu0 = cpu_s();
   for (auto &w : W)
