@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -339,7 +340,10 @@ private:
     [[nodiscard]] task<result<bool>> in_mailbox(stored_email const& e, mailbox_id m);
     void remember(std::shared_ptr<stored_email const> e);
     void drop_derived();
-    [[nodiscard]] task<result<void>> fetch_emails(std::vector<email_id> const& missing, std::map<email_id, std::shared_ptr<stored_email const>>& into);
+    [[nodiscard]] result<std::shared_ptr<stored_email const>> open_email(email_id e, std::string body) const;
+    using email_list = std::vector<std::pair<email_id, std::shared_ptr<stored_email const>>>;
+    [[nodiscard]] task<result<void>> take_emails(std::vector<row> found, std::span<email_id const> wanted, email_list& into);
+    [[nodiscard]] task<result<void>> fetch_emails(std::vector<email_id> const& missing, email_list& into);
 
     account_services& services_;
     base::task_group& background_;

@@ -57,7 +57,7 @@ private:
     email_facts facts_;
     std::string_view prefix_, envelope_, body_text_, bodystructure_, rest_;
     mutable std::once_flag decoded_;
-    mutable mime::summary summary_;
+    mutable std::unique_ptr<mime::summary const> summary_;  ///< made when first asked for: a FETCH of wire texts never does
     mutable std::mutex decoded_mutex_;
     mutable std::map<std::uint32_t, decoded_part> decoded_parts_;  // as many as the message has parts
 };
