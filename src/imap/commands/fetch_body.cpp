@@ -10,6 +10,7 @@ namespace mansio::imap::commands {
 namespace {
 
 constexpr std::uint64_t piece = piece_of_message;
+constexpr std::size_t copied_most = 4096;  // octets that go into the line; more go out as they are
 
 bool wants(fetch_section const& s, std::string_view name)
 {
@@ -145,7 +146,7 @@ task<result<void>> append_octets(session& s, std::string& line, std::string_view
     line += label;
     line += ' ';
     wire::append_literal_head(line, range.length, binary);
-    if (first.size() == range.length) {
+    if (first.size() == range.length && first.size() <= copied_most) {
         line += first;
         co_return result<void>{};
     }
