@@ -458,33 +458,6 @@ TEST(catalogue, I15_a_slow_reader_gets_all)
     EXPECT_EQ(r.counter("mansio_imap_timeouts_total"), 0U);
 }
 
-TEST(catalogue, I15_ten_thousand_idle)
-{
-    constexpr std::size_t many = 10'000;
-    rig r;
-    auto const opening = login(r) + "s SELECT INBOX\r\ni IDLE\r\n";
-    std::vector<std::unique_ptr<wire_client>> all;
-    for (std::size_t i = 0; i < many; ++i) {
-        all.push_back(std::make_unique<wire_client>(r, "c"));
-        ASSERT_TRUE(all.back()->say(opening).ends_with("+ idling\r\n")) << i;
-    }
-    EXPECT_EQ(r.metrics.get_gauge("mansio_imap_sessions_signed_in", "").value(), static_cast<std::int64_t>(many));
-    // One message: each is told.
-    wire_client writer{r, "c"};
-    greeted(writer);
-    EXPECT_TRUE(writer.say(login(r) + "p APPEND INBOX {6+}\r\nN: 1\r\n\r\n").contains("p OK"));
-    for (auto const& c : all) ASSERT_TRUE(c->hear().starts_with("* 1 EXISTS\r\n"));
-    // Half closed: the server takes it for the end.
-    for (std::size_t i = 0; i < many; i += 2) all[i]->half_close();
-    for (std::size_t i = 0; i < many; i += 2) ASSERT_TRUE(all[i]->closed());
-    EXPECT_EQ(r.metrics.get_gauge("mansio_imap_sessions_signed_in", "").value(), static_cast<std::int64_t>(many / 2 + 1));
-    EXPECT_TRUE(writer.say("n NOOP\r\n").contains("n OK"));
-    // Half an hour later the others are sent away.
-    r.loop.run_for(std::chrono::seconds{1900});
-    for (std::size_t i = 1; i < many; i += 2) ASSERT_TRUE(all[i]->hear().starts_with("* BYE"));
-    EXPECT_EQ(r.metrics.get_gauge("mansio_imap_sessions_signed_in", "").value(), 0);
-}
-
 TEST(session, closes_after_too_many_bad_commands_in_a_row)
 {
     rig r;

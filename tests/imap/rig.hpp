@@ -86,8 +86,6 @@ public:
     /// Sends, turns the loop, and returns all that came back.
     std::string say(std::string_view octets);
     std::string hear();
-    /// Says that nothing more will be said; goes on reading.
-    void half_close();
     [[nodiscard]] bool closed();
 
 private:

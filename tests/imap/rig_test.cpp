@@ -139,18 +139,8 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
         variables[who + "_plain"] = base::to_base64(std::string{'\0'} + variables[who] + '\0' + secret->secret);
     }
     who_is = std::make_unique<rig_people>(*people);
-    services srv{*accounts,
-                 *door,
-                 *spool,
-                 options_.with_tls ? contexts::get().server.get() : nullptr,
-                 nullptr,
-                 limits,
-                 clock,
-                 random,
-                 log,
-                 metrics,
-                 {options_.cleartext, "mail.example.test", "0.1", options_.off},
-                 who_is.get()};
+    services srv{*accounts, *door, *spool,  options_.with_tls ? contexts::get().server.get() : nullptr,     nullptr,     limits, clock,
+                 random,    log,   metrics, {options_.cleartext, "mail.example.test", "0.1", options_.off}, who_is.get()};
     server = std::make_unique<imap::server>(srv, [](base::executor&, std::unique_ptr<net::detached_stream>) { return std::unique_ptr<net::stream>{}; });
 }
 
@@ -228,12 +218,6 @@ std::string wire_client::hear()
         rig_.loop.run_ready();
     }
     return out;
-}
-
-void wire_client::half_close()
-{
-    rig_.loop.run(stream_->finish());
-    rig_.loop.run_ready();
 }
 
 bool wire_client::closed()
