@@ -179,6 +179,7 @@ task<result<readiness>> buffered_stream::wait_readable(monotonic_time deadline)
 {
     if (has_unread()) co_return readiness::readable;
     in_.reset();
+    if (out_.empty()) std::string{}.swap(out_);
     co_return co_await stream_->wait_readable(deadline);
 }
 
@@ -188,8 +189,14 @@ std::size_t buffered_stream::queued() const noexcept { return out_.size(); }
 task<result<void>> buffered_stream::flush(monotonic_time deadline)
 {
     if (out_.empty()) co_return result<void>{};
-    auto const pending = std::exchange(out_, {});
-    co_return co_await stream_->write(pending, deadline);
+    auto pending = std::exchange(out_, {});
+    auto const written = co_await stream_->write(pending, deadline);
+    // A reply that goes on gets its room back instead of growing into it anew; a connection at rest holds none.
+    if (written && out_.empty() && pending.capacity() > small_read) {
+        pending.clear();
+        out_ = std::move(pending);
+    }
+    co_return written;
 }
 
 task<result<void>> buffered_stream::send(std::string_view octets, monotonic_time deadline)

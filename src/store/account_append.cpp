@@ -104,6 +104,11 @@ task<result<void>> account_core::put_email(account_batch& b, new_message const& 
         b.put(keys::email(e.email), encode_paged_email(e.email, pages));
     }
     b.add_blob(message, e.email);
+    if (is_pop3_unique_id(message.pop3_id)) {
+        rows::pop3_mark_row mark;
+        mark.unique_id = message.pop3_id;
+        put_pop3_mark(b, e.email, mark);
+    }
     b.head.quota_used += e.size;
     ++b.head.emails;
     b.touch(rows::data_type::quota);

@@ -17,6 +17,7 @@
 #include "store/account_rows.hpp"
 #include "store/email_record.hpp"
 #include "store/mailbox_columns.hpp"
+#include "store/pop3_rows.hpp"
 
 namespace mansio::store {
 
@@ -170,6 +171,8 @@ public:
     [[nodiscard]] task<result<derived_ptr>> kept(principal const& who, mailbox_id m);
     [[nodiscard]] task<result<void>> keep(principal const& who, mailbox_id m, derived_ptr what);
     [[nodiscard]] task<result<subscription>> watch(principal const& who, mailbox_id m, base::executor& where_to, std::move_only_function<void()> changed);
+    [[nodiscard]] task<result<pop3_marks>> pop3_open(principal const& who, mailbox_id m, std::uint32_t delay_seconds);
+    [[nodiscard]] task<result<void>> pop3_fetched(principal const& who, mailbox_id m, std::vector<email_id> which);
     [[nodiscard]] task<result<store::quota>> get_quota(principal const& who);
     [[nodiscard]] task<result<void>> set_quota(principal const& who, std::uint64_t limit_octets, std::uint64_t limit_messages);
     [[nodiscard]] task<result<std::vector<acl_entry>>> get_acl(principal const& who, mailbox_id m);
@@ -310,6 +313,15 @@ private:
     [[nodiscard]] task<result<void>> transfer_large(principal const& who, transfer_work& w);
     [[nodiscard]] task<result<void>> mark_guest(account_batch& b, principal const& who, mailbox_id m, std::vector<store::uid> const& uids);
 
+    // account_pop3.cpp
+    [[nodiscard]] task<result<rows::pop3_state>> pop3_state_of(account_batch& b, mailbox_id inbox);
+    [[nodiscard]] task<result<void>> prepare_pop3_open(account_batch& b, principal const& who, mailbox_id m, std::uint32_t delay_seconds,
+                                                       rows::pop3_state& out);
+    [[nodiscard]] task<result<void>> prepare_pop3_fetched(account_batch& b, principal const& who, mailbox_id m, std::vector<email_id> const& which);
+    void put_pop3_mark(account_batch& b, email_id e, rows::pop3_mark_row const& mark);
+    /// The email goes, and what POP3 knew of it.
+    [[nodiscard]] task<result<void>> forget_pop3_mark(account_batch& b, email_id e);
+
     // account_mailboxes.cpp
     [[nodiscard]] task<result<void>> prepare_create(account_batch& b, principal const& who, std::string const& name, special_use use);
     [[nodiscard]] result<mailbox_id> make_levels(account_batch& b, std::string const& name, special_use use);
@@ -350,6 +362,7 @@ private:
     account_number number_;
     partition_id where_;
 
+    std::optional<bool> pop3_marked_;  ///< there are rows U of emails; nullopt: not looked yet
     bool loaded_ = false, exists_ = false, writing_ = false, closing_ = false;
     rows::head head_;
     version version_ = 0;

@@ -132,6 +132,17 @@ task<result<subscription>> account_ref::watch(mailbox_id m, std::move_only_funct
 {
     return watch_from_here(*service_->impl_, number_, who_, m, std::move(changed));
 }
+task<result<pop3_marks>> account_ref::pop3_open(mailbox_id m, std::uint32_t delay_seconds) const
+{
+    return on_owner<result<pop3_marks>>(*service_->impl_, number_, who_,
+                                        [m, delay_seconds](account_core& a, principal const& p) { return a.pop3_open(p, m, delay_seconds); });
+}
+task<result<void>> account_ref::pop3_fetched(mailbox_id m, std::vector<email_id> which) const
+{
+    return on_owner<result<void>>(*service_->impl_, number_, who_, [m, which = std::move(which)](account_core& a, principal const& p) mutable {
+        return a.pop3_fetched(p, m, std::move(which));
+    });
+}
 task<result<store::quota>> account_ref::get_quota() const
 {
     return on_owner<result<store::quota>>(*service_->impl_, number_, who_, [](account_core& a, principal const& p) { return a.get_quota(p); });
