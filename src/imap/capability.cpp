@@ -71,14 +71,18 @@ static_assert(std::ranges::is_sorted(table, {}, &capability::name));
 static_assert(table.size() + 1 == static_cast<std::size_t>(count), "every extension has its row");
 
 /// What is nothing without something else: it goes with it. Chains stand in order.
-constexpr std::pair stands_on[]{
-    std::pair{extension::sort_display, extension::sort},
+constexpr std::pair<extension, extension> stands_on[]{
+    {extension::sort_display, extension::sort},
     {esort, extension::sort},
     {context_sort, esort},
     {context_search, esearch},
     {extension::partial, esearch},
     {multisearch, esearch},
     {url_partial, catenate},
+    {list_myrights, acl},
+    {list_myrights, list_extended},
+    {quota_message, quota},
+    {quota_storage, quota},
 };
 
 }  // namespace
@@ -96,12 +100,6 @@ void extension_set::remove(extension_set const& off) noexcept
     for (auto const& [what, below] : stands_on)
         if (!has(below)) bits_[static_cast<std::size_t>(what)] = false;
     add(none);
-    auto const drop = [this](extension e) { bits_[static_cast<std::size_t>(e)] = false; };
-    if (!has(acl) || !has(list_extended)) drop(list_myrights);
-    if (!has(quota)) {
-        drop(quota_message);
-        drop(quota_storage);
-    }
     if (std::ranges::any_of(table, [this](auto const& c) { return c.in_rev2 && !has(c.what); })) bits_[static_cast<std::size_t>(imap4rev2)] = false;
 }
 

@@ -68,6 +68,8 @@ std::vector<row> const& rows()
         {"NOOP"},
         {"NOTIFY"},  // of one's own mailboxes alone
         {"RENAME", named, all_of(remove_mailbox), "RENAME ${box} ${box}-moved"},
+        {"REPLACE", selected, all_of(delete_message, store::right::expunge), "REPLACE 1 INBOX {22+}\r\nSubject: a\r\n\r\nletter\r\n", "from"},
+        {"REPLACE", named, all_of(insert), "REPLACE 1 ${box} {22+}\r\nSubject: a\r\n\r\nletter\r\n", "to"},
         {"SEARCH", selected, none, "SEARCH TEXT secret"},
         {"SELECT", named, all_of(read), "SELECT ${box}"},
         {"SETACL", named, all_of(administer), "SETACL ${box} carol@example.test lr"},
@@ -86,6 +88,8 @@ std::vector<row> const& rows()
         {"UID FETCH", selected, none, "UID FETCH 1 (BODY.PEEK[] ENVELOPE FLAGS)"},
         {"UID MOVE", selected, all_of(delete_message, store::right::expunge), "UID MOVE 1 INBOX", "from"},
         {"UID MOVE", named, all_of(insert), "UID MOVE 1:* ${box}", "to"},
+        {"UID REPLACE", selected, all_of(delete_message, store::right::expunge), "UID REPLACE 1 INBOX {22+}\r\nSubject: a\r\n\r\nletter\r\n", "from"},
+        {"UID REPLACE", named, all_of(insert), "UID REPLACE * ${box} {22+}\r\nSubject: a\r\n\r\nletter\r\n", "to"},
         {"UID SEARCH", selected, none, "UID SEARCH TEXT secret"},
         {"UID SORT", selected, none, "UID SORT (ARRIVAL) UTF-8 ALL"},
         {"UID STORE", selected, all_of(write), "UID STORE 1 +FLAGS (keyword)"},
