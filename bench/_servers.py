@@ -188,11 +188,11 @@ service pop3 {
 
 class Cyrus(Peer):
     name, root, below_inbox = "Cyrus", "cyrus", "INBOX."
-    # Debian's imapd.conf with its paths below /bench, users in a sasldb of its own and INBOXes made at first sight.
+    # Debian's imapd.conf (locks and sockets on a tmpfs, as there) with its mail below /bench, users in a sasldb of its own and INBOXes made at first sight.
     SETTINGS = """
 configdirectory: /bench/lib
-proc_path: /bench/run/proc
-mboxname_lockpath: /bench/run/lock
+proc_path: /run/cyrus/proc
+mboxname_lockpath: /run/cyrus/lock
 defaultpartition: default
 partition-default: /bench/spool
 altnamespace: no
@@ -214,9 +214,9 @@ sasl_mech_list: PLAIN
 sasl_auto_transition: no
 servername: bench
 tls_session_timeout: 0
-lmtpsocket: /bench/run/socket/lmtp
-idlesocket: /bench/run/socket/idle
-notifysocket: /bench/run/socket/notify
+lmtpsocket: /run/cyrus/socket/lmtp
+idlesocket: /run/cyrus/socket/idle
+notifysocket: /run/cyrus/socket/notify
 syslog_prefix: cyrus
 admins: cyrus
 """
@@ -257,7 +257,7 @@ exec su cyrus -c '/usr/lib/cyrus/bin/makedirs -C /bench/imapd.conf' 2>/dev/null 
         self.launch()
 
     def launch(self, filling=False):
-        prepare = ("export LD_PRELOAD=libeatmydata.so; " if filling else "") + "mkdir -p /bench/run/socket /bench/run/proc /bench/run/lock /run/cyrus && chown -R cyrus:mail /bench/run /run/cyrus && exec /usr/lib/cyrus/bin/master -C /bench/imapd.conf -M /bench/cyrus.conf -p /bench/run/master.pid"
+        prepare = ("export LD_PRELOAD=libeatmydata.so; " if filling else "") + "mkdir -p /run/cyrus/socket /run/cyrus/proc /run/cyrus/lock && chown -R cyrus:mail /run/cyrus && exec /usr/lib/cyrus/bin/master -C /bench/imapd.conf -M /bench/cyrus.conf -p /run/cyrus/master.pid"
         self.process = start(self.inside(["sh", "-c", prepare]), stdout=subprocess.DEVNULL, stderr=open(self.data / "start.log", "a"))
         self.pid = self.process.pid
         self.wait()
