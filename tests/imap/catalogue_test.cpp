@@ -141,7 +141,7 @@ TEST(catalogue, I3_deep_and_wide_searches)
         EXPECT_TRUE(peer.say("c " + verb + times("NOT ", 200) + "ALL\r\n").contains("\r\nc OK")) << verb;
         EXPECT_TRUE(peer.say("c " + verb + "UID " + times("1,3,", 15000) + "2\r\n").contains("\r\nc OK")) << verb;
     }
-    EXPECT_TRUE(peer.say("c SORT (" + times("REVERSE DATE ", 100) + "SIZE) UTF-8 ALL\r\n").starts_with("c "));
+    EXPECT_TRUE(peer.say("c SORT (" + times("REVERSE DATE ", 100) + "SIZE) UTF-8 ALL\r\n").contains("\r\nc OK"));  // the second of one key counts not
     EXPECT_TRUE(peer.say("c ESEARCH IN (" + times("subtree (a b) ", 1000) + "personal) ALL\r\n").starts_with("c BAD"));
 }
 
@@ -189,26 +189,6 @@ TEST(catalogue, I3_sorting_is_bounded)
     auto const third = peer.say("u3 SEARCH RETURN (UPDATE COUNT) ALL\r\n");
     EXPECT_TRUE(third.contains("COUNT 200") && third.contains("* NO [NOUPDATE \"u3\"]") && third.contains("\r\nu3 OK")) << third;
     EXPECT_EQ(r.counter("mansio_imap_search_refused_total"), 3U);
-}
-
-TEST(catalogue, I3_a_search_ends_with_its_client)
-{
-    rig r;
-    constexpr std::size_t n = 2000;
-    {
-        wire_client peer{r, "c"};
-        greeted(peer);
-        EXPECT_TRUE(peer.say(login(r)).starts_with("in OK"));
-        for (std::size_t i = 0; i < n / 500; ++i) EXPECT_TRUE(peer.say("a APPEND INBOX" + many_messages(500, "")).starts_with("a OK"));
-    }
-    auto const before = r.counter("mansio_store_blob_reads_total");
-    auto stream = r.connect("c");
-    auto const far = base::monotonic_time::max();
-    ASSERT_TRUE(r.loop.run(stream->write(login(r) + "b SELECT INBOX\r\nc SEARCH TEXT nowhere\r\n", far)).has_value());
-    stream->abort();
-    stream.reset();
-    r.loop.run_ready();
-    EXPECT_LT(r.counter("mansio_store_blob_reads_total") - before, n / 2);
 }
 
 TEST(catalogue, W2_append_normalises_line_ends)
