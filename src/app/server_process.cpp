@@ -58,9 +58,9 @@ result<void> server_process::impl::open_tls()
     if (!settings.tls_certificate.empty()) {
         net::tls_server_context::options o{settings.tls_certificate, settings.tls_key, net::tls_profile::strict, {}};
         o.handshakes = std::make_shared<net::tls_handshakes>(settings.limits, metrics);  // one bound for all faces
-        auto people = net::tls_server_context::make(o);
-        if (!people) return fail(people);
-        tls_people = std::move(*people);
+        auto for_people = net::tls_server_context::make(o);
+        if (!for_people) return fail(for_people);
+        tls_people = std::move(*for_people);
         o.profile = net::tls_profile::mx;
         auto mx = net::tls_server_context::make(o);
         if (!mx) return fail(mx);

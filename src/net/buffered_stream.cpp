@@ -65,8 +65,10 @@ bool buffered_stream::still_there()
     if (!in_) in_ = std::make_unique<buffers>();
     auto const got = stream_->try_read(in_->make_room(1));
     if (got && *got) in_->end += **got;
-    if (in_->size() == 0) in_.reset();
-    return got && (!*got || **got != 0);
+    bool const more = in_->size() != 0;
+    if (!more) in_.reset();
+    // An end with commands before it is a script that says all at once and listens (`nc -N`), not somebody gone.
+    return got && (!*got || **got != 0 || more);
 }
 
 bool buffered_stream::has_line() const noexcept { return has_unread() && !discarding_ && in_->held().find('\n') != std::string_view::npos; }
