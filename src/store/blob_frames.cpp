@@ -207,10 +207,10 @@ result<void> decode_frame(blob_index const& index, std::size_t n, std::string_vi
     }
     auto const start = out.size();
     std::size_t got = 0;
-    // Not resize(): it would write zeros first.
-    out.resize_and_overwrite(start + piece, [&](char* to, std::size_t n) {
+    // Not resize(): it would write zeros first. The new length is said here: libstdc++ 12 hands in the capacity it made.
+    out.resize_and_overwrite(start + piece, [&](char* to, std::size_t /*room*/) {
         got = ZSTD_decompressDCtx(decompressor(), to + start, piece, stored.data(), stored.size());
-        return n;
+        return start + piece;
     });
     if (ZSTD_isError(got) != 0 || got != piece) {
         out.resize(start);

@@ -74,6 +74,7 @@ constexpr probe probes[] = {
 std::string named(extension e)
 {
     std::string out{name_of(e)};
+    if (e == extension::literal_plus) out = "LITERAL_PLUS";  // apart from LITERAL-
     for (auto& c : out)
         if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
     return out;
