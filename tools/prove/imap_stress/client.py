@@ -1,5 +1,6 @@
 """One of the clients: connects in its own way, keeps a mailbox open, does what its dice say, comes back after every loss."""
 import asyncio
+import itertools
 import random
 import ssl
 
@@ -16,7 +17,10 @@ class Cache:
 
     def __init__(self, opened):
         self.mailbox, self.modseq = opened.mailbox, opened.modseq_synced
-        self.known = {uid: (m.flags, m.modseq) for uid, m in opened.by_uid.items() if m.flags is not None and m.modseq is not None}
+        # Up to the first message that was only counted: a flag may have told the UID of one above it, and a client that then names what it keeps is told
+        # nothing of the one between (RFC 7162 §3.2.5.1).
+        whole = itertools.takewhile(lambda m: None not in (m.uid, m.flags, m.modseq), opened.list)
+        self.known = {m.uid: (m.flags, m.modseq) for m in whole}
         self.whole = opened.modseq_synced > 0
 
 
