@@ -28,6 +28,6 @@ template <class F> task<result<void>> run_aside(base::worker_pool* pool, bool is
     co_return result<void>{};
 }
 /// Messages that are sorted or threaded at once.
-constexpr std::size_t short_work = 4096;
+inline constexpr std::size_t short_work = 4096;
 
 }  // namespace mansio::imap::commands
