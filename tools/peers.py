@@ -122,7 +122,7 @@ while [ "$1" != -- ]; do
     mkdir -p "$root$2"; mount --bind "$1" "$root$2"; shift 2
 done
 shift
-exec chroot "$root" "$@"
+PATH=$PATH:/usr/sbin:/sbin exec chroot "$root" "$@"
 """
 
 

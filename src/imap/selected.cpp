@@ -91,6 +91,15 @@ store::uid_set selected_mailbox::uids(position_ranges const& p) const
     return out;
 }
 
+task<result<void>> selected_mailbox::wait_whole()
+{
+    if (announced->whole()) co_return result<void>{};
+    auto whole = co_await account.whole(announced);
+    if (!whole) co_return fail(whole);
+    announced = std::move(*whole);
+    co_return result<void>{};
+}
+
 void selected_mailbox::note_known(std::vector<store::uid> const& changed, store::mailbox_view const& after)
 {
     uid_walk walk;

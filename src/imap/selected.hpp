@@ -48,6 +48,9 @@ struct selected_mailbox {
     std::vector<std::pair<store::uid, store::mod_seq>> known;
     std::vector<std::shared_ptr<search_context>> contexts;  ///< searches whose changes are told (RFC 5267); at most limits.imap_contexts
 
+    /// The messages of `announced` are there: SELECT of a mailbox that nobody had open answers before they are read. Errors: broken (damaged), conflict,
+    /// not_found, try_later.
+    [[nodiscard]] task<result<void>> wait_whole();
     [[nodiscard]] bool is_recent(store::uid u) const noexcept { return wire::contains(recent, u); }
     [[nodiscard]] std::uint32_t recent_count() const noexcept;
     /// RFC 4314 §5.2: read-only when none of i, e, w, t is granted.

@@ -228,6 +228,10 @@ task<void> session::answer(raw_command& c)
     if ((what->legal == when::signed_in || what->legal == when::selected) && phase_ == phase::greeted)
         co_return finish_command(*tag, {reply::kind::bad, "sign in first"});
     if (what->legal == when::selected && phase_ != phase::selected) co_return finish_command(*tag, {reply::kind::bad, "select a mailbox first"});
+    if (selected_ && what->shift != commands::numbers::untouched && !selected_->announced->whole()) {
+        auto const whole = co_await selected_->wait_whole();
+        if (!whole) co_return cannot_read(*tag, *what, whole.error());
+    }
     invocation call{*this, in, *tag, by_uid, c.message};
     auto done = co_await what->run(call);
     if (!done && ends_conversation(done.error())) {
@@ -253,6 +257,15 @@ task<void> session::answer(raw_command& c)
         finish_command(*tag, *done);
     else
         finish_command(*tag, reply_to(done.error()));
+}
+
+/// The messages of a mailbox that was opened cannot be read.
+void session::cannot_read(std::string_view tag, commands::command const& what, fault const& why)
+{
+    if (why.what == fault::kind::not_found) return close("the mailbox was deleted");
+    if (why.what == fault::kind::conflict) return close(why.say);  // the client counts with a picture that cannot be had any more
+    if (why.what == fault::kind::broken) srv_.log.error("imap_command_failed", {{"session", id_}, {"command", what.name}, {"fault", why}});
+    finish_command(tag, reply_to(why));
 }
 
 void session::finish_command(std::string_view tag, reply const& r)
@@ -448,6 +461,10 @@ task<result<void>> session::tell_after(bool may_expunge, bool removed)
 task<result<void>> session::sync(bool may_expunge)
 {
     if (!selected_) co_return result<void>{};
+    if (auto const whole = co_await selected_->wait_whole(); !whole) {
+        if (whole.error().what == fault::kind::not_found) close("the mailbox was deleted");
+        co_return result<void>{};  // the next command says why
+    }
     auto const latest = co_await selected_->account.view(selected_->info.id);
     if (latest) co_return co_await announce(*this, *latest, may_expunge);
     if (latest.error().what == fault::kind::not_found) close("the mailbox was deleted");

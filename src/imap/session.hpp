@@ -19,6 +19,10 @@
 
 namespace mansio::imap {
 
+namespace commands {
+struct command;
+}
+
 enum class phase : std::uint8_t { greeted, signed_in, selected, over };
 
 /// A session between two shards: what goes along with the connection after sign-in (docs/architecture.md, "Threads").
@@ -143,6 +147,7 @@ private:
     [[nodiscard]] task<result<void>> tell_after(bool may_expunge, bool removed);
     [[nodiscard]] task<void> leave();
     void finish_command(std::string_view tag, reply const& r);
+    void cannot_read(std::string_view tag, commands::command const& what, fault const& why);
     void lost_place(fault const& f);
     void strike();
     void cut() noexcept;

@@ -70,6 +70,9 @@ public:
     [[nodiscard]] virtual store::uid uid_next() const noexcept = 0;
     [[nodiscard]] virtual mod_seq highest_modseq() const noexcept = 0;
     [[nodiscard]] virtual std::uint32_t size() const noexcept = 0;                          ///< messages
+    /// False: the messages are still being read (account_ref::open()). Only what stands above, and keywords(), may be asked; account_ref::whole() has
+    /// the rest.
+    [[nodiscard]] virtual bool whole() const noexcept { return true; }
     /// `position` is the sequence number − 1.
     [[nodiscard]] virtual message_entry at(std::uint32_t position) const = 0;
     [[nodiscard]] virtual store::uid uid_at(std::uint32_t position) const noexcept = 0;
@@ -186,6 +189,7 @@ struct flag_change {
 struct flags_changed {
     std::vector<store::uid> changed, conflicts, unchanged;  ///< changed: those that really changed; conflicts: MODIFIED
     mailbox_view_ptr after;
+    mod_seq before = 0;  ///< highest_modseq() of the mailbox when nothing but this change lies between that and `after`; else 0
 };
 /// Sorted, disjoint ranges of UIDs, both ends included.
 using uid_set = std::vector<std::pair<store::uid, store::uid>>;
@@ -234,6 +238,11 @@ public:
     [[nodiscard]] task<result<std::vector<std::string>>> subscriptions() const;    ///< names, existing or not
 
     [[nodiscard]] task<result<mailbox_view_ptr>> view(mailbox_id m) const;         ///< the latest; not_found once the mailbox is deleted
+    /// The latest too, but without waiting for an index that is not in memory: then the picture is not whole() yet, and is read meanwhile.
+    [[nodiscard]] task<result<mailbox_view_ptr>> open(mailbox_id m) const;
+    /// What open() answered, with its messages, exactly as it was then. Errors: also broken when its pages are damaged, conflict when it cannot be had
+    /// any more.
+    [[nodiscard]] task<result<mailbox_view_ptr>> whole(mailbox_view_ptr opened) const;
     [[nodiscard]] task<result<mailbox_counts>> counts(mailbox_id m) const;         ///< from its counters, without loading the index
     /// UIDs ≥ the answer are \Recent for the caller; later callers get the rest (RFC 3501 §2.3.2). `take`: no for EXAMINE.
     [[nodiscard]] task<result<store::uid>> claim_recent(mailbox_id m, bool take) const;

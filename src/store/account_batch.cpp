@@ -194,6 +194,12 @@ void account_batch::log(mailbox_id m, rows::log_action a)
     e.log.actions.push_back(std::move(a));
 }
 
+std::size_t account_batch::actions(mailbox_id m) const
+{
+    auto const it = edited_.find(m);
+    return it == edited_.end() ? 0 : it->second.log.actions.size();
+}
+
 void account_batch::put_meta(mailbox_id m, std::shared_ptr<rows::meta const> meta)
 {
     put(keys::meta(m), rows::encode(*meta));

@@ -92,9 +92,10 @@ task<void> account_core::write()
 {
     auto const self = shared_from_this();
     while (true) {
+        if (!late_.empty()) co_await load_late();
         if (waiting_.empty()) {
             bool const worked = co_await maintain();
-            if (!worked && waiting_.empty()) break;
+            if (!worked && waiting_.empty() && late_.empty()) break;
             continue;
         }
         // Folding must not be put off for ever by an account that is never quiet.
@@ -272,6 +273,7 @@ void account_core::forget_mailbox(mailbox_id m)
     uid_floor_.erase(m);
     recent_.erase(m);
     fold_wanted_.erase(m);
+    lose_late(m);
 }
 
 void account_core::apply_intents(account_batch& b)
@@ -318,6 +320,7 @@ void account_core::drop_state()
 {
     loaded_ = false;
     mailboxes_.clear();
+    while (!late_.empty()) lose_late(late_.begin()->first);
     index_octets_ = 0;
     names_.clear();
     subscriptions_.clear();

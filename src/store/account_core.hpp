@@ -21,6 +21,9 @@
 
 namespace mansio::store {
 
+class late_view;
+struct view_facts;
+
 /// What all accounts of the process share.
 struct account_services {
     engine& storage;
@@ -87,6 +90,8 @@ public:
     void remove(mailbox_id m);
     void rename(mailbox_id m, mailbox_id parent, std::string leaf);
     void log(mailbox_id m, rows::log_action a);
+    /// How many changes of a mailbox's messages there are in it.
+    [[nodiscard]] std::size_t actions(mailbox_id m) const;
     void put_meta(mailbox_id m, std::shared_ptr<rows::meta const> meta);
     /// Those who watch the list of mailboxes are to hear of it.
     void restructure(mailbox_id m) { editing(m).told = true; }
@@ -158,6 +163,8 @@ public:
     [[nodiscard]] task<result<void>> subscribe_mailbox(principal const& who, std::string name, bool on);
     [[nodiscard]] task<result<std::vector<std::string>>> subscriptions(principal const& who);
     [[nodiscard]] task<result<mailbox_view_ptr>> view(principal const& who, mailbox_id m);
+    [[nodiscard]] task<result<mailbox_view_ptr>> open(principal const& who, mailbox_id m);
+    [[nodiscard]] task<result<mailbox_view_ptr>> whole(mailbox_view_ptr opened);
     [[nodiscard]] task<result<mailbox_counts>> counts(principal const& who, mailbox_id m);
     [[nodiscard]] task<result<store::uid>> claim_recent(principal const& who, mailbox_id m, bool take);
     [[nodiscard]] task<result<appended>> append(principal const& who, mailbox_id m, std::vector<new_message> messages, delivery_id delivery);
@@ -222,6 +229,7 @@ private:
     void apply(account_batch& b, version v);
     void apply_intents(account_batch& b);
     void forget_mailbox(mailbox_id m);
+    void lose_late(mailbox_id m);
     void forget_record(email_id e);
     void burn(account_batch const& b);
     void drop_state();
@@ -236,6 +244,8 @@ private:
     [[nodiscard]] task<result<void>> take_people(std::vector<row> const& people);
     void take_seen_counts(std::vector<row> const& counts);
     task<void> load_index(mailbox_id m);
+    /// The indexes that late_ waits for, before anything changes.
+    task<void> load_late();
     [[nodiscard]] task<result<std::shared_ptr<mailbox_columns>>> read_index(mailbox_id m, rows::page_table const& table, rows::tally const& tally);
     [[nodiscard]] task<result<void>> replay(mailbox_columns& into, rows::log_row const& l);
     [[nodiscard]] task<result<std::shared_ptr<rows::page_table const>>> read_page_table(mailbox_id m);
@@ -251,6 +261,8 @@ private:
     [[nodiscard]] mailbox_state const* find(mailbox_id m) const;
     [[nodiscard]] mailbox_state const* find(std::string_view name) const;
     [[nodiscard]] mailbox_info info_of(principal const& who, mailbox_state const& m) const;
+    [[nodiscard]] static view_facts facts_of(mailbox_state const& m);
+    [[nodiscard]] mailbox_view_ptr shared_view(mailbox_state const& m) const;
     [[nodiscard]] mailbox_view_ptr view_for(principal const& who, mailbox_state const& m) const;
 
     // account_flags.cpp
@@ -350,7 +362,7 @@ private:
     // account_read.cpp
     [[nodiscard]] task<result<std::shared_ptr<stored_email const>>> read_email(email_id e, std::string row);
     [[nodiscard]] task<result<bool>> in_mailbox(stored_email const& e, mailbox_id m);
-    void remember(std::shared_ptr<stored_email const> e);
+    void remember(std::shared_ptr<stored_email const> e, bool only_in_room);
     void drop_derived();
     [[nodiscard]] result<std::shared_ptr<stored_email const>> open_email(email_id e, std::string body) const;
     using email_list = std::vector<std::pair<email_id, std::shared_ptr<stored_email const>>>;
@@ -368,6 +380,7 @@ private:
     version version_ = 0;
     std::map<mailbox_id, mailbox_state> mailboxes_;
     std::map<std::string, mailbox_id, std::less<>> names_;
+    std::map<mailbox_id, std::vector<std::shared_ptr<late_view const>>> late_;  ///< opened, their messages on the way
     std::map<account_number, std::set<std::string>> subscriptions_;
     std::map<account_number, std::int64_t> sharers_;  ///< who may share with us, and since when
     struct open_intent {
@@ -385,7 +398,7 @@ private:
     std::deque<operation*> waiting_;
     std::map<mailbox_id, store::uid> recent_;  ///< UIDs from here on are \Recent to the next who asks
     std::vector<std::shared_ptr<watcher>> watchers_;
-    std::map<email_id, std::shared_ptr<stored_email const>> records_;
+    std::unordered_map<email_id, std::shared_ptr<stored_email const>> records_;
     std::deque<email_id> record_order_;
     std::uint64_t record_octets_ = 0, index_octets_ = 0;
     std::int64_t counted_octets_ = 0;

@@ -120,6 +120,7 @@ task<result<void>> account_core::prepare_flags(account_batch& b, principal const
     if ((held & (right::write | right::keep_seen | right::delete_message)) == 0) co_return no_right();
     auto const* const index = b.look(m);
     if (index == nullptr) co_return rows::damaged(s->index_damage);
+    out.before = guest(who) ? 0 : s->tally.highest;
     auto const named = resolve(b, m, what.names, true, what.how != flag_operation::remove && has(held, right::write));
     if (!named) co_return fail(named);
     auto const mine = permitted(who, *b.find(m), *named);
@@ -223,7 +224,9 @@ task<result<flags_changed>> account_core::change_flags(principal const& who, mai
     op.prepare = [&](account_batch& b) {
         b.afterwards([&] {
             auto const* const s = find(m);
-            if (s != nullptr && s->index && out.after == nullptr) out.after = view_for(who, *s);
+            if (s == nullptr || !s->index || out.after != nullptr) return;
+            out.after = view_for(who, *s);
+            if (b.actions(m) != 1 || out.changed.empty()) out.before = 0;
         });
         return prepare_flags(b, who, m, wanted, what, out);
     };
@@ -231,6 +234,7 @@ task<result<flags_changed>> account_core::change_flags(principal const& who, mai
     if (!done) co_return fail(done);
     if (!out.after) {
         // Nothing had to be committed: what is there is the answer.
+        out.before = 0;
         auto latest = co_await view(who, m);
         if (!latest) co_return fail(latest);
         out.after = std::move(*latest);

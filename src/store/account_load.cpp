@@ -270,23 +270,46 @@ task<void> account_core::load_index(mailbox_id m)
     account_memory();
 }
 
+task<void> account_core::load_late()
+{
+    co_await base::yield_now{};  // whoever opened goes on first
+    while (!late_.empty()) {
+        auto const m = late_.begin()->first;
+        co_await load_index(m);
+        auto const waiting = late_.extract(m);
+        auto const* const s = find(m);
+        if (waiting.empty() || s == nullptr || !s->index) continue;  // damaged: whole() tries again and says so
+        for (auto const& v : waiting.mapped()) v->arrive(s->tally, shared_view(*s));
+    }
+}
+
+void account_core::lose_late(mailbox_id m)
+{
+    auto const waiting = late_.extract(m);
+    if (waiting.empty()) return;
+    for (auto const& v : waiting.mapped()) v->lose();
+}
+
 task<result<std::shared_ptr<mailbox_columns>>> account_core::read_index(mailbox_id m, rows::page_table const& table, rows::tally const& tally)
 {
     auto columns = std::make_shared<mailbox_columns>();
-    std::size_t read = 0;
-    for (auto const& p : table.pages) {
-        auto const statics = co_await services_.storage.get_page(where_, p.statics);
-        if (!statics) co_return fail(statics);
-        auto const flags = co_await services_.storage.get_page(where_, p.flags);
-        if (!flags) co_return fail(flags);
-        auto entries = rows::decode_static_page(*statics, m);
-        if (!entries) co_return fail(entries);
-        auto const ok = rows::decode_flag_page(*flags, m, *entries);
-        if (!ok) co_return fail(ok);
-        if (entries->size() != p.entries || entries->front().uid != p.first || entries->back().uid != p.last)
-            co_return rows::damaged("pages that are not what G says");
-        for (auto const& e : *entries) columns->append(e);
-        if (++read % pages_at_once == 0) co_await base::yield_now{};
+    for (std::size_t from = 0; from < table.pages.size(); from += pages_at_once) {
+        auto const some = std::span{table.pages}.subspan(from, std::min(pages_at_once, table.pages.size() - from));
+        std::vector<page_id> ids;
+        for (auto const& p : some) ids.insert(ids.end(), {p.statics, p.flags});
+        auto const pages = co_await services_.storage.get_pages(where_, std::move(ids));
+        if (!pages) co_return fail(pages);
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            auto const& p = some[i];
+            auto entries = rows::decode_static_page((*pages)[2 * i], m);
+            if (!entries) co_return fail(entries);
+            auto const ok = rows::decode_flag_page((*pages)[2 * i + 1], m, *entries);
+            if (!ok) co_return fail(ok);
+            if (entries->size() != p.entries || entries->front().uid != p.first || entries->back().uid != p.last)
+                co_return rows::damaged("pages that are not what G says");
+            for (auto const& e : *entries) columns->append(e);
+        }
+        co_await base::yield_now{};
     }
     auto range = key_range::prefix(keys::log_of(m));
     range.from = keys::log(m, tally.folded + 1);

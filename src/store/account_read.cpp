@@ -7,7 +7,7 @@
 
 namespace mansio::store {
 namespace {
-constexpr std::uint64_t records_most = 4U << 20U;   ///< octets of records one account keeps
+constexpr std::uint64_t records_most = 32U << 20U;  ///< octets of records one account keeps, and not more than a fourth of all that is cached
 constexpr std::size_t neighbours_most_gap = 4;      ///< records this close are read by one scan
 constexpr std::size_t scan_most = 256;
 constexpr std::size_t remembered_at_once = 16;
@@ -30,6 +30,47 @@ task<result<mailbox_view_ptr>> account_core::view(principal const& who, mailbox_
         auto const* const now = find(m);
         if (now != nullptr && !now->index && !now->index_damage.empty()) co_return rows::damaged(now->index_damage);
     }
+}
+
+task<result<mailbox_view_ptr>> account_core::open(principal const& who, mailbox_id m)
+{
+    auto const ok = co_await ready();
+    if (!ok) co_return fail(ok);
+    auto const* const s = find(m);
+    auto const allowed = admit(who, s, only(right::read));
+    if (!allowed) co_return fail(allowed);
+    // While the writer works, changes of which the tally knows nothing may be on their way to the index; but while it reads what was opened before
+    // (load_late()), nothing changes.
+    bool const quiet = !late_.empty() || (!writing_ && waiting_.empty());
+    if (s->index || !s->index_damage.empty() || !quiet) co_return co_await view(who, m);
+    std::shared_ptr<rows::seen_marks const> marks;
+    if (auto const it = s->people.find(who.who()); it != s->people.end()) marks = it->second;
+    auto late = std::make_shared<late_view const>(facts_of(*s), s->tally, std::shared_ptr<std::vector<std::string> const>(s->meta, &s->meta->keywords),
+                                                  guest(who), guest(who) ? std::move(marks) : nullptr);
+    late_[m].push_back(late);
+    start_writer();
+    co_return late;
+}
+
+task<result<mailbox_view_ptr>> account_core::whole(mailbox_view_ptr opened)
+{
+    if (opened->whole()) co_return opened;
+    auto const& late = static_cast<late_view const&>(*opened);
+    auto const m = opened->mailbox();
+    // Twice: a load that failed in the background says here why it fails.
+    for (int i = 0; i < 2 && !late.arrived() && !late.lost(); ++i) {
+        operation op;
+        op.needs.push_back(m);
+        auto const loaded = co_await submit(op);
+        if (!loaded) co_return fail(loaded);
+        auto const* const s = find(m);
+        if (late.arrived() || s == nullptr) break;
+        if (!s->index && !s->index_damage.empty()) co_return rows::damaged(s->index_damage);
+        if (s->index) late.arrive(s->tally, shared_view(*s));
+    }
+    if (late.arrived()) co_return late.arrived();
+    if (find(m) == nullptr) co_return no_such_mailbox();
+    co_return fail(fault::kind::conflict, "the mailbox changed while it was opened, select it again");
 }
 
 task<result<mailbox_counts>> account_core::counts(principal const& who, mailbox_id m)
@@ -119,13 +160,15 @@ task<result<void>> account_core::take_emails(std::vector<row> found, std::span<e
     co_return result<void>{};
 }
 
-void account_core::remember(std::shared_ptr<stored_email const> e)
+/// `only_in_room`: keeps it when nothing else has to go for it.
+void account_core::remember(std::shared_ptr<stored_email const> e, bool only_in_room)
 {
+    auto const most = std::min(records_most, services_.options.cache_octets / 4);
     auto const octets = e->octets();
-    if (octets > records_most / 8 || !records_.try_emplace(e->id(), e).second) return;
+    if (octets > most / 8 || (only_in_room && record_octets_ + octets > most) || !records_.try_emplace(e->id(), e).second) return;
     record_octets_ += octets;
     record_order_.push_back(e->id());
-    while (record_octets_ > records_most && !record_order_.empty()) {
+    while (record_octets_ > most && !record_order_.empty()) {
         forget_record(record_order_.front());
         record_order_.pop_front();
     }
@@ -187,9 +230,8 @@ task<result<std::vector<email_record_ptr>>> account_core::emails(principal const
     email_list read;  // ascending
     auto const fetched = co_await fetch_emails(missing, read);
     if (!fetched) co_return fail(fetched);
-    // Who asks for many at once goes through a mailbox: keeping those would push out what is asked for again.
-    if (read.size() <= remembered_at_once)
-        for (auto const& [e, record] : read) remember(record);
+    // Who asks for many at once goes through a mailbox: those must not push out what is asked for again, nor each other, round after round.
+    for (auto const& [e, record] : read) remember(record, read.size() > remembered_at_once);
     for (std::size_t i = 0; i < which.size(); ++i) {
         if (found[i]) continue;
         auto const it = std::lower_bound(read.begin(), read.end(), which[i], [](auto const& x, email_id e) { return x.first < e; });

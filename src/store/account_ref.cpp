@@ -57,6 +57,15 @@ task<result<void>> account_ref::keep(mailbox_id m, derived_ptr what) const
     return on_owner<result<void>>(*service_->impl_, number_, who_,
                                   [m, what = std::move(what)](account_core& a, principal const& p) mutable { return a.keep(p, m, std::move(what)); });
 }
+task<result<mailbox_view_ptr>> account_ref::open(mailbox_id m) const
+{
+    return on_owner<result<mailbox_view_ptr>>(*service_->impl_, number_, who_, [m](account_core& a, principal const& p) { return a.open(p, m); });
+}
+task<result<mailbox_view_ptr>> account_ref::whole(mailbox_view_ptr opened) const
+{
+    return on_owner<result<mailbox_view_ptr>>(*service_->impl_, number_, who_,
+                                              [opened = std::move(opened)](account_core& a, principal const&) { return a.whole(opened); });
+}
 task<result<mailbox_counts>> account_ref::counts(mailbox_id m) const
 {
     return on_owner<result<mailbox_counts>>(*service_->impl_, number_, who_, [m](account_core& a, principal const& p) { return a.counts(p, m); });

@@ -51,23 +51,30 @@ mailbox_info account_core::info_of(principal const& who, mailbox_state const& m)
     return info;
 }
 
-mailbox_view_ptr account_core::view_for(principal const& who, mailbox_state const& m) const
+view_facts account_core::facts_of(mailbox_state const& m)
+{
+    view_facts facts;
+    facts.mailbox = m.meta->id;
+    facts.uid_validity = m.meta->uid_validity;
+    facts.uid_next = m.tally.uid_next;
+    facts.highest = m.tally.highest;
+    return facts;
+}
+
+mailbox_view_ptr account_core::shared_view(mailbox_state const& m) const
 {
     MANSIO_ASSERT(m.index != nullptr);
-    auto shared = m.view;
-    if (!shared) {
-        view_facts facts;
-        facts.mailbox = m.meta->id;
-        facts.uid_validity = m.meta->uid_validity;
-        facts.uid_next = m.tally.uid_next;
-        facts.highest = m.tally.highest;
-        shared = make_view(facts, m.index, std::shared_ptr<std::vector<std::string> const>(m.meta, &m.meta->keywords));
-        // Made at the first look and kept: everybody who looks at this version shares it.
-        const_cast<mailbox_state&>(m).view = shared;
-    }
-    if (!guest(who)) return shared;
+    // Made at the first look and kept: everybody who looks at this version shares it.
+    if (!m.view)
+        const_cast<mailbox_state&>(m).view = make_view(facts_of(m), m.index, std::shared_ptr<std::vector<std::string> const>(m.meta, &m.meta->keywords));
+    return m.view;
+}
+
+mailbox_view_ptr account_core::view_for(principal const& who, mailbox_state const& m) const
+{
+    if (!guest(who)) return shared_view(m);
     auto const marks = m.people.find(who.who());
-    return make_guest_view(std::move(shared), marks == m.people.end() ? nullptr : marks->second);
+    return make_guest_view(shared_view(m), marks == m.people.end() ? nullptr : marks->second);
 }
 
 task<result<std::vector<acl_entry>>> account_core::get_acl(principal const& who, mailbox_id m)

@@ -132,6 +132,8 @@ public:
     /// Immutable, idempotent, invisible until a commit names them; durable at the latest with the next commit of the same partition.
     [[nodiscard]] virtual task<result<void>> put_pages(partition_id where, std::vector<page> pages) = 0;
     [[nodiscard]] virtual task<result<std::string>> get_page(partition_id where, page_id id) = 0;
+    /// Several at once, in the order asked: one trip to the disk's threads. Errors: as get_page(), of the first that fails.
+    [[nodiscard]] virtual task<result<std::vector<std::string>>> get_pages(partition_id where, std::vector<page_id> ids) = 0;
     [[nodiscard]] virtual task<result<std::vector<page_id>>> list_pages(partition_id where) = 0;
 
     /// Lossy wake-up on `where_to`: "something was committed"; re-read from the last version. The returned token ends it.

@@ -112,6 +112,43 @@ mailbox_view_ptr make_guest_view(mailbox_view_ptr shared, std::shared_ptr<rows::
     return std::make_shared<guest_view const>(std::move(shared), std::move(marks));
 }
 
+late_view::late_view(view_facts facts, rows::tally const& tally, std::shared_ptr<std::vector<std::string> const> keywords, bool guest,
+                     std::shared_ptr<rows::seen_marks const> marks)
+    : facts_(facts),
+      messages_(tally.messages),
+      highest_(facts.highest),
+      keywords_(std::move(keywords)),
+      guest_(guest),
+      marks_(std::move(marks))
+{
+    if (!marks_) return;
+    for (auto const& run : marks_->runs) highest_ = std::max(highest_, run.when);
+}
+
+message_entry late_view::at(std::uint32_t /*position*/) const
+{
+    MANSIO_ASSERT(whole());
+    return {};
+}
+store::uid late_view::uid_at(std::uint32_t /*position*/) const noexcept
+{
+    MANSIO_ASSERT(whole());
+    return 0;
+}
+std::uint32_t late_view::lower_bound(store::uid /*u*/) const noexcept
+{
+    MANSIO_ASSERT(whole());
+    return 0;
+}
+void late_view::changed_since(mod_seq /*since*/, std::move_only_function<void(std::uint32_t)> /*each*/) const { MANSIO_ASSERT(whole()); }
+
+void late_view::arrive(rows::tally const& tally, mailbox_view_ptr shared) const
+{
+    if (arrived_) return;
+    if (tally.highest != facts_.highest || tally.uid_next != facts_.uid_next || tally.messages != messages_) return lose();
+    arrived_ = guest_ ? make_guest_view(std::move(shared), marks_) : std::move(shared);
+}
+
 rows::seen_run const* find_run(rows::seen_marks const& marks, store::uid u) noexcept
 {
     auto const it = std::upper_bound(marks.runs.begin(), marks.runs.end(), u, [](store::uid v, rows::seen_run const& run) { return v < run.first; });

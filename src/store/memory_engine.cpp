@@ -194,6 +194,17 @@ public:
         co_return it->second;
     }
 
+    task<result<std::vector<std::string>>> get_pages(partition_id where, std::vector<page_id> ids) override
+    {
+        std::vector<std::string> out;
+        for (auto const& id : ids) {
+            auto page = co_await get_page(where, id);
+            if (!page) co_return fail(page);
+            out.push_back(std::move(*page));
+        }
+        co_return out;
+    }
+
     task<result<std::vector<page_id>>> list_pages(partition_id where) override
     {
         std::lock_guard const lock{mutex_};

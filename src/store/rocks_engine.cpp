@@ -64,6 +64,7 @@ public:
     task<result<void>> blob_check(blob_id id) override;
     task<result<void>> put_pages(partition_id where, std::vector<page> pages) override;
     task<result<std::string>> get_page(partition_id where, page_id id) override;
+    task<result<std::vector<std::string>>> get_pages(partition_id where, std::vector<page_id> ids) override;
     task<result<std::vector<page_id>>> list_pages(partition_id where) override;
     std::shared_ptr<void> watch(partition_id where, base::executor& where_to, std::move_only_function<void()> changed) override
     {
@@ -383,6 +384,22 @@ task<result<std::string>> rocks_engine::get_page(partition_id where, page_id id)
     if (!page) co_return fail(page);
     if (!*page) co_return fail(fault::kind::not_found, "not found", "no such page");
     co_return std::move(**page);
+}
+
+task<result<std::vector<std::string>>> rocks_engine::get_pages(partition_id where, std::vector<page_id> ids)
+{
+    auto const read = [this, where, &ids](ReadTier tier) -> quick<std::vector<std::string>> {
+        std::vector<std::string> out;
+        for (auto const& id : ids) {
+            auto page = sealed_row(database_->cf().bulk, page_key(where, id), tier);
+            if (!page) return std::nullopt;
+            if (!*page) return fail(*page);
+            if (!**page) return fail(fault::kind::not_found, "not found", "no such page");
+            out.push_back(std::move(***page));
+        }
+        return out;
+    };
+    co_return co_await read_with<std::vector<std::string>>(read);
 }
 
 quick<std::vector<std::string>> rocks_engine::keys_with(rocksdb::ColumnFamilyHandle* family, std::string const& prefix, ReadTier tier) const

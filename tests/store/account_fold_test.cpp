@@ -280,6 +280,12 @@ TEST(account_damage, is_found_and_never_served)
         for (int k = 0; k < 3; ++k) {
             put_row(w, r.key, flipped(r.value, random.below(r.value.size() * 8)));
             w.crash();
+            // Also when the messages come after the answer to SELECT.
+            if (auto const opened = w.run(w.open().open(inbox)); of_inbox && opened) {
+                auto const late = w.run(w.open().whole(*opened));
+                ASSERT_FALSE(late) << base::printable(r.key);
+                EXPECT_EQ(late.error().what, fault::kind::broken);
+            }
             auto const v = w.run(w.open().view(inbox));
             if (of_inbox) {
                 ASSERT_FALSE(v) << base::printable(r.key);

@@ -387,6 +387,9 @@ TEST_P(engine_test, pages_are_kept_until_dropped)
     must(std::move(c));
     if (keeps()) open();
     EXPECT_EQ(run(engine_->get_page(account(1), pages[0].id)).value() == pages[0].octets, true);
+    EXPECT_EQ(run(engine_->get_pages(account(1), {pages[0].id, pages[0].id})).value(), (std::vector<std::string>{pages[0].octets, pages[0].octets}));
+    EXPECT_EQ(error_of(run(engine_->get_pages(account(1), {pages[0].id, page_id{}}))), fault::kind::not_found);
+    EXPECT_TRUE(run(engine_->get_pages(account(1), {})).value().empty());
     EXPECT_EQ(error_of(run(engine_->get_page(account(1), pages[1].id))), fault::kind::not_found);
     auto const listed = run(engine_->list_pages(account(1))).value();
     EXPECT_EQ((std::set<page_id>{listed.begin(), listed.end()}), (std::set<page_id>{pages[0].id, pages[2].id}));

@@ -216,13 +216,29 @@ TEST(engine_open, the_broken_build_acknowledges_what_a_kill_loses)
 }
 
 // Found by the soak after some eighty kills: a row in a table that RocksDB had not opened yet was taken for damaged.
+namespace {
+/// Descriptors are few while it lives, also when the test ends early.
+class few_files {
+public:
+    explicit few_files(rlim_t n)
+    {
+        EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+        auto few = before_;
+        few.rlim_cur = n;
+        EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    }
+    ~few_files() { EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0); }
+    few_files(few_files const&) = delete;
+    few_files& operator=(few_files const&) = delete;
+
+private:
+    rlimit before_{};
+};
+}  // namespace
+
 TEST(engine_open, rows_in_tables_that_are_not_open_yet_are_read)
 {
-    rlimit before{};
-    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
-    auto few = before;
-    few.rlim_cur = 80;  // RocksDB then opens two tables with the database, and the others when they are asked for
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    few_files const limit{80};  // RocksDB then opens two tables with the database, and the others when they are asked for
     engine_world w;
     auto const disk = std::make_shared<faulty_file_system>();
     std::map<std::string, std::string> want;
@@ -248,7 +264,6 @@ TEST(engine_open, rows_in_tables_that_are_not_open_yet_are_read)
         for (auto const& [key, value] : want) EXPECT_EQ(w.loop.run((*e)->get(account(1), key)).value(), value) << key;
         for (auto const& [id, text] : blobs) EXPECT_EQ(w.loop.run((*e)->blob_read(id, 0, UINT64_MAX)).value(), text);
     }
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST(engine_open, the_sweeper_takes_files_nobody_named)

@@ -63,7 +63,8 @@ class Server:
         return self.process.returncode == -signal.SIGKILL
 
     def last_lines(self):
-        time.sleep(0.1)  # the server writes its lines together
+        self.process.terminate()  # all it has to say is in the file when it has ended
+        self.process.wait(timeout=40)
         return "\n".join((self.dir / "data" / "log").read_text(errors="replace").splitlines()[-30:])
 
     def end(self, keep=False):

@@ -32,14 +32,20 @@ std::uint32_t first_unseen(store::mailbox_view const& view)
 /// What only IMAP4rev1 has: RECENT, and UNSEEN of the first unseen message (RFC 3501 §6.3.1).
 task<result<void>> append_rev1(selected_mailbox& m, std::string& out)
 {
-    auto const& view = *m.announced;
     auto const recent = co_await m.account.claim_recent(m.info.id, !m.read_only());
     if (!recent) co_return fail(recent);
-    if (*recent < view.uid_next()) m.recent.emplace_back(*recent, view.uid_next() - 1);
+    if (*recent < m.announced->uid_next()) {
+        if (auto const whole = co_await m.wait_whole(); !whole) co_return fail(whole);
+        m.recent.emplace_back(*recent, m.announced->uid_next() - 1);
+    }
     out += "* " + std::to_string(m.recent_count()) + " RECENT\r\n";
     auto const counts = co_await m.account.counts(m.info.id);
     if (!counts) co_return fail(counts);
-    auto const unseen = counts->unseen == 0 ? 0 : first_unseen(view);
+    std::uint32_t unseen = counts->unseen == 0 ? 0 : 1;
+    if (unseen != 0 && counts->unseen < counts->messages) {  // not simply the first
+        if (auto const whole = co_await m.wait_whole(); !whole) co_return fail(whole);
+        unseen = first_unseen(*m.announced);
+    }
     if (unseen != 0) append_status_line(out, "UNSEEN", unseen, "first unseen message");
     co_return result<void>{};
 }
@@ -92,7 +98,7 @@ task<result<reply>> open(invocation& c, bool examine)
     m->account = std::move(found->account);
     m->info = std::move(found->info);
     m->examined = examine;
-    auto view = co_await m->account.view(m->info.id);
+    auto view = co_await m->account.open(m->info.id);
     if (!view) co_return fail(view);
     m->announced = std::move(*view);
 
@@ -115,6 +121,7 @@ task<result<reply>> open(invocation& c, bool examine)
     auto const sent = co_await s.send(out);
     if (!sent) co_return fail(sent);
     if (args.known) {
+        if (auto const whole = co_await m->wait_whole(); !whole) co_return fail(whole);
         auto const told = co_await tell_missed(s, *m, *args.known);
         if (!told) co_return fail(told);
     }

@@ -188,10 +188,10 @@ task<result<reply>> store(invocation& c)
     auto done = co_await m.account.change_flags(m.info.id, m.uids(*positions), args->change);
     if (!done) co_return fail(done);
     std::ranges::sort(done->conflicts);
-    if (args->silent)
-        m.note_known(as_expected(m, *done, args->change), *done->after);
-    else
-        m.note_known(done->changed, *done->after);
+    // Nothing came between what the client knows and this change: when it is answered, the client knows `after`.
+    bool const follows = done->before != 0 && done->before == m.announced->highest_modseq() && done->after->keywords().size() == keywords_before &&
+                         m.known.empty() && m.contexts.empty();
+    if (!follows) m.note_known(args->silent ? as_expected(m, *done, args->change) : done->changed, *done->after);
     if (!args->silent && done->after->keywords().size() > keywords_before) {
         std::string lists;
         append_flag_lists(lists, m, *done->after);
@@ -205,6 +205,7 @@ task<result<reply>> store(invocation& c)
         gone = *told && !args->silent;
     }
     auto const code = modified(m, done->conflicts, c.by_uid);
+    if (follows) m.announced = done->after;
     // RFC 2180 §4.2.1: by number the client means a message that is no more
     if (gone && !c.by_uid) co_return reply::no((code.empty() ? "[EXPUNGEISSUED] " : code) + "some of the messages no longer exist");
     co_return reply::ok(code + (code.empty() ? "STORE completed" : "some changed meanwhile"));
