@@ -64,6 +64,7 @@ void try_row(unsigned which, std::string const& row)
     case 22: round(row, decode_sharer, [](auto const& v) { return encode_sharer(v); }); break;
     case 23: round(row, decode_pop3_state, [](auto const& v) { return encode(v); }); break;
     case 24: round(row, decode_pop3_mark, [](auto const& v) { return encode(v); }); break;
+    case 25: round(row, decode_annotation, [](auto const& v) { return encode_annotation(v); }); break;
     default: {
         auto const email = stored_email::open(1, row);
         if (email && (*email)->prefix().size() > (*email)->size()) std::abort();
@@ -78,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
 {
     if (size == 0) return 0;
     std::string_view const octets{reinterpret_cast<char const*>(data) + 1, size - 1};
-    unsigned const which = data[0] % 25U;
+    unsigned const which = data[0] % 26U;
     // The email's body is checked and unsealed before it is opened; everything else comes sealed.
     if (which == 19) {
         try_row(which, std::string{octets});

@@ -8,6 +8,7 @@
 #include "base/bytes.hpp"
 #include "imap/commands/fetch_items.hpp"
 #include "imap/commands/search_options.hpp"
+#include "imap/commands/metadata.hpp"
 #include "imap/commands/search_program.hpp"
 #include "imap/names.hpp"
 #include "imap/sorting.hpp"
@@ -75,6 +76,19 @@ void commands_of(std::string_view octets)
         std::vector<commands::search_program::truth> known(program->keys().size(), commands::search_program::truth::unknown);
         must(program->evaluate(known) == commands::search_program::truth::unknown);
     }
+    // A filter that stands alone is the search itself; one in another's place never lets it be less than whole.
+    auto const text = octets.substr(0, octets.find('\n'));
+    commands::named_filters const filters{{"a", std::string{octets.substr(std::min(text.size() + 1, octets.size()))}}, {"b", "OR SEEN FILTER a"}};
+    wire::scanner filtered{text};
+    auto const inserted = commands::search_program::parse(filtered, 256, extension_set::all(), filters);
+    if (inserted) {
+        std::vector<commands::search_program::truth> known(inserted->keys().size(), commands::search_program::truth::unknown);
+        must(inserted->evaluate(known) == commands::search_program::truth::unknown);
+    }
+    wire::scanner get{octets}, set{octets};
+    if (auto const args = commands::parse_getmetadata(get)) must(!args->entries.empty());
+    if (auto const args = commands::parse_setmetadata(set))
+        for (auto const& c : args->changes) must(entry_name(c.name, entry_use::set) == c.name);
     wire::scanner rest{octets};
     static_cast<void>(rest.tag());
     static_cast<void>(rest.take(' '));

@@ -16,6 +16,7 @@
 #include "auth/pop3_policy.hpp"
 #include "base/bytes.hpp"
 #include "imap/capability.hpp"
+#include "imap/server_entries.hpp"
 #include "net/address.hpp"
 
 namespace mansio::app {
@@ -68,6 +69,10 @@ std::vector<known_key> const& known_keys()
         {"relay.port", &config::relay_port, "Port of other servers' MX."},
         {"imap.off", &config::imap_off,
          "IMAP extensions switched off for everybody, as CAPABILITY names them: [\"NOTIFY\"]. For one account: mansio account set --imap-off."},
+        {"imap.metadata", &config::imap_metadata,
+         "What all see of this server by METADATA, a name and its value: [\"/shared/admin mailto:postmaster@example.org\", \"/shared/comment Our mail\"]; "
+         "searches "
+         "for all as \"/shared/filters/values/NAME SEARCH-KEYS\" (docs/imap.md)."},
         {"pop3.keep", &config::pop3_keep,
          "How long mail stays in INBOX for POP3, unless a domain or an account says otherwise: forever, until-fetched, 7-days-after-fetch, 30-days "
          "(docs/pop3.md)."},
@@ -323,6 +328,7 @@ std::vector<std::string> check_config(config const& c)
     for (auto const& e : c.imap_off)
         if (!imap::find_extension(e))
             problems.push_back(fmt::format("imap.off: there is no IMAP extension '{}'; docs/imap.md lists them.", base::printable(e)));
+    if (auto const entries = imap::parse_server_entries(c.imap_metadata); !entries) problems.push_back(fmt::format("imap.metadata: {}.", entries.error().say));
     for (auto const& a : c.dns_forwarders)
         if (!net::endpoint::parse(a))
             problems.push_back(fmt::format("dns.forwarders: '{}' is no address with a port; write \"192.0.2.53:53\".", base::printable(a)));

@@ -32,7 +32,7 @@ struct config {
     std::string relay_ca_file;
     std::uint64_t relay_port = 25;
 
-    std::vector<std::string> imap_off;
+    std::vector<std::string> imap_off, imap_metadata;
     std::string pop3_keep = "forever";
     std::uint64_t pop3_login_delay = 0;
 

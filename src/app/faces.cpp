@@ -28,18 +28,21 @@ void server_process::impl::build_faces()
     so.cleartext_sign_in = clear;
     smtp = std::make_unique<smtp::server>(smtp::services{*pipeline, *sign_in, settings.limits, random, log, metrics}, std::move(so));
     people = std::make_unique<directory_people>(*directory);
-    imap = std::make_unique<imap::server>(imap::services{*accounts,
-                                                         *sign_in,
-                                                         *spool,
-                                                         tls_people.get(),
-                                                         &pool,
-                                                         settings.limits,
-                                                         clock,
-                                                         random,
-                                                         log,
-                                                         metrics,
-                                                         {clear, settings.hostname, version_text, imap::extensions_named(settings.imap_off)},
-                                                         people.get()});
+    // Checked with the configuration: what cannot be is not there.
+    auto entries = imap::parse_server_entries(settings.imap_metadata).value_or(imap::server_entries{});
+    imap =
+        std::make_unique<imap::server>(imap::services{*accounts,
+                                                      *sign_in,
+                                                      *spool,
+                                                      tls_people.get(),
+                                                      &pool,
+                                                      settings.limits,
+                                                      clock,
+                                                      random,
+                                                      log,
+                                                      metrics,
+                                                      {clear, settings.hostname, version_text, imap::extensions_named(settings.imap_off), std::move(entries)},
+                                                      people.get()});
     pop3 = std::make_unique<pop3::server>(
         pop3::services{*accounts, *sign_in, *pop3_policies, tls_people.get(), settings.limits, clock, random, log, metrics, {clear, settings.hostname}});
     pop3_sweeper = std::make_unique<pop3::sweeper>(

@@ -18,8 +18,10 @@ class session;
 /// Events, as bits.
 using notify_events = std::uint8_t;
 namespace event {
-inline constexpr notify_events message_new = 1, message_expunge = 2, flag_change = 4, mailbox_name = 8, subscription_change = 16;
+inline constexpr notify_events message_new = 1, message_expunge = 2, flag_change = 4, mailbox_name = 8, subscription_change = 16, mailbox_metadata = 32,
+                               server_metadata = 64;
 inline constexpr notify_events of_messages = message_new | message_expunge | flag_change;
+inline constexpr notify_events of_metadata = mailbox_metadata | server_metadata;
 }  // namespace event
 
 /// event-group: which mailboxes, which events.
@@ -51,6 +53,11 @@ public:
     /// What to FETCH of new messages in the selected mailbox; nullptr: nothing.
     [[nodiscard]] commands::fetch_items const* arrivals() const noexcept;
 
+    /// One of these was asked for, of whatever mailboxes.
+    [[nodiscard]] bool wants(notify_events of) const noexcept;
+    /// Of one mailbox of the person's own account.
+    [[nodiscard]] bool wants(notify_events of, std::string const& name, bool subscribed) const { return (events_of(name, subscribed) & of) != 0; }
+
 private:
     struct watched {
         store::mailbox_info info;
@@ -62,7 +69,6 @@ private:
     [[nodiscard]] notify_events events_of(std::string const& name, bool subscribed) const;
     /// That mailbox of one's own account is the one that is open.
     [[nodiscard]] bool is_selected(store::mailbox_id own) const noexcept;
-    [[nodiscard]] bool wants(notify_events of) const noexcept;
     [[nodiscard]] notify_group const* selected_group() const noexcept;
     [[nodiscard]] task<result<void>> look(bool telling);
     [[nodiscard]] task<result<void>> look_at_list(std::vector<store::mailbox_info> now, std::set<std::string> subscribed, bool telling);

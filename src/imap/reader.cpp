@@ -18,6 +18,13 @@ bool announces_message(std::string_view text)
     return in.take_word("REPLACE") && in.take(' ') && (in.take('*') || in.atom()) && in.take(' ') && in.astring() && in.take(' ');
 }
 
+/// What is announced next is a value of SETMETADATA, or nothing that is allowed: the command's own parser tells.
+bool announces_value(std::string_view text)
+{
+    wire::scanner in{text};
+    return in.tag() && in.take(' ') && in.take_word("SETMETADATA");
+}
+
 std::unexpected<fault> lost(char const* say) { return fail(fault::kind::over_limit, say, "literal"); }
 
 }  // namespace
@@ -45,12 +52,12 @@ task<result<void>> skip_octets(net::buffered_stream& peer, std::uint64_t octets,
 namespace {
 
 /// Why the announced literal cannot be taken; nullopt: it can.
-std::optional<fault> objection(wire::literal_head const& head, std::size_t so_far, std::uint64_t seen, command_bounds const& bounds)
+std::optional<fault> objection(wire::literal_head const& head, std::string_view text, std::uint64_t seen, command_bounds const& bounds)
 {
-    if (head.binary) return fault{fault::kind::syntax, "a literal8 is for messages only"};
+    if (head.binary && !announces_value(text)) return fault{fault::kind::syntax, "a literal8 is for messages and annotations only"};
     if (!head.synchronizing && head.octets > bounds.unasked) return fault{fault::kind::syntax, "[TOOBIG] the literal is too long to come unasked"};
     if (head.octets > bounds.literal) return fault{fault::kind::over_limit, "[TOOBIG] the literal is too long"};
-    if (seen > bounds.literals || so_far + head.octets > bounds.total) return fault{fault::kind::over_limit, "[LIMIT] the command is too long"};
+    if (seen > bounds.literals || text.size() + head.octets > bounds.total) return fault{fault::kind::over_limit, "[LIMIT] the command is too long"};
     return std::nullopt;
 }
 
@@ -79,7 +86,7 @@ task<result<void>> read_rest(net::buffered_stream& peer, raw_command& into, comm
             into.message = head;
             co_return result<void>{};
         }
-        auto refused = into.refusal ? into.refusal : objection(*head, into.text.size(), ++seen, bounds);
+        auto refused = into.refusal ? into.refusal : objection(*head, into.text, ++seen, bounds);
         if (refused && head->synchronizing) {
             // Told before it sends: a tagged answer ends the command (RFC 9051 §4.3).
             into.refusal = std::move(refused);

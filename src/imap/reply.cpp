@@ -9,6 +9,7 @@ std::string_view code_for(fault const& f) noexcept
     case fault::kind::syntax: return {};
     case fault::kind::refused:
         if (f.detail == "already_exists") return "[ALREADYEXISTS] ";
+        if (f.detail == "use_attr") return "[USEATTR] ";
         return f.detail == "cannot" ? "[CANNOT] " : "[NOPERM] ";
     case fault::kind::not_found: return "[NONEXISTENT] ";
     case fault::kind::over_limit: return f.detail.contains("quota") || f.say.contains("quota") ? "[OVERQUOTA] " : "[LIMIT] ";

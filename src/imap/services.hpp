@@ -11,6 +11,7 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "imap/capability.hpp"
+#include "imap/server_entries.hpp"
 #include "net/tls.hpp"
 #include "store/account.hpp"
 #include "store/spool.hpp"
@@ -22,6 +23,7 @@ struct options {
     std::string hostname = "localhost";
     std::string version;
     extension_set off = {};          ///< switched off for everybody (docs/imap.md)
+    server_entries entries = {};     ///< what all see of this server by METADATA
 };
 
 /// Who a number is, and the other way round: for access control lists and other people's mailboxes. Threads: any; answers on the caller's executor.

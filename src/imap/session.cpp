@@ -221,6 +221,9 @@ task<void> session::answer(raw_command& c)
     figures_.commands[static_cast<std::size_t>(what - commands::all().data())]->add();
     if (c.refusal) {
         figures_.literals_refused.add();
+        // A value too long even to be read has the answer of one too long to be kept (RFC 5464 §4.3).
+        if (what->name == "SETMETADATA" && c.refusal->say.starts_with("[TOOBIG] the literal is too long") && c.refusal->what == fault::kind::over_limit)
+            c.refusal->say = "[METADATA MAXSIZE " + std::to_string(srv_.limits.metadata_value) + "] the value is too long";
         co_return finish_command(*tag, reply_to(*c.refusal));
     }
     using commands::when;
@@ -251,6 +254,8 @@ task<void> session::answer(raw_command& c)
         auto const followed = co_await notifier_->follow();
         if (!followed) co_return lost_place(followed.error());
     }
+    auto const heard = co_await tell_metadata();
+    if (!heard) co_return lost_place(heard.error());
     if (done && done->tells_modseq && qresync_ && selected_)
         done->text = "[HIGHESTMODSEQ " + std::to_string(selected_->announced->highest_modseq()) + "] " + done->text;
     if (done)
@@ -379,12 +384,13 @@ void session::sign_out() noexcept
 {
     unselect();
     notifier_.reset();
+    metadata_watch_.reset();
     revocation_.reset();
     account_ = {};
     user_.reset();
     if (std::exchange(counted_, false)) figures_.signed_in.add(-1);
     phase_ = phase::greeted;
-    rev2_ = utf8_ = condstore_ = qresync_ = false;
+    rev2_ = utf8_ = condstore_ = qresync_ = metadata_ = false;
     on_ = extension_set::all();
     on_.remove(srv_.options.off);
     if (srv_.people == nullptr) on_.remove(needs_people());
@@ -438,8 +444,35 @@ task<void> session::end_idle()
     finish_command(tag, reply::ok("IDLE ended"));
 }
 
+task<result<void>> session::notify(std::unique_ptr<notifier> n)
+{
+    notifier_ = std::move(n);
+    bool const wanted = metadata_ || notifier_->wants(event::of_metadata);
+    if (!wanted) metadata_watch_.reset();
+    if (!wanted || metadata_watch_) co_return result<void>{};
+    metadata_watch_ = std::make_unique<metadata_watch>(*this);
+    co_return co_await metadata_watch_->follow();
+}
+
+task<result<void>> session::enable_metadata()
+{
+    metadata_ = true;
+    if (!metadata_watch_) metadata_watch_ = std::make_unique<metadata_watch>(*this);
+    co_return co_await metadata_watch_->follow();
+}
+
+task<result<void>> session::tell_metadata()
+{
+    if (!metadata_watch_ || phase_ == phase::over) co_return result<void>{};
+    auto const followed = co_await metadata_watch_->follow();
+    if (!followed && ends_conversation(followed.error())) co_return fail(followed);
+    co_return co_await metadata_watch_->tell();
+}
+
 task<result<void>> session::tell_unasked()
 {
+    auto const heard = co_await tell_metadata();
+    if (!heard) co_return fail(heard);
     if (notifier_) {
         auto const told = co_await notifier_->tell();
         if (!told) co_return fail(told);

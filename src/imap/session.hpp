@@ -8,6 +8,7 @@
 
 #include "imap/capability.hpp"
 #include "imap/figures.hpp"
+#include "imap/metadata_watch.hpp"
 #include "imap/names.hpp"
 #include "imap/notify.hpp"
 #include "imap/reader.hpp"
@@ -72,6 +73,7 @@ public:
     [[nodiscard]] net::buffered_stream& peer() noexcept { return peer_; }
     [[nodiscard]] phase now() const noexcept { return phase_; }
     [[nodiscard]] bool rev2() const noexcept { return rev2_; }
+    [[nodiscard]] bool utf8() const noexcept { return utf8_; }
     [[nodiscard]] bool secure() const noexcept { return peer_.raw().tls() != nullptr; }
     /// W6: names and secrets are taken only under TLS, or from this machine when the demo says so.
     [[nodiscard]] bool may_sign_in() const noexcept
@@ -128,7 +130,12 @@ public:
     void woken() noexcept;
 
     /// NOTIFY: from now on told so.
-    void notify(std::unique_ptr<notifier> n) { notifier_ = std::move(n); }
+    [[nodiscard]] task<result<void>> notify(std::unique_ptr<notifier> n);
+    /// ENABLE METADATA: told of all entries that others change (RFC 5464 §4.1).
+    [[nodiscard]] task<result<void>> enable_metadata();
+    [[nodiscard]] bool hears_metadata() const noexcept { return metadata_; }
+    /// What this session's own changes of entries are known by; never 0. No two sessions that live at the same time have the same.
+    [[nodiscard]] std::uint64_t author() const noexcept { return reinterpret_cast<std::uintptr_t>(this); }
     [[nodiscard]] notifier const* notifying() const noexcept { return notifier_.get(); }
 
     /// Tells the client what happened in the selected mailbox. Errors: closed, timeout.
@@ -145,6 +152,8 @@ private:
     [[nodiscard]] task<result<void>> tell_unasked();
     /// After a command. `removed`: it took messages away.
     [[nodiscard]] task<result<void>> tell_after(bool may_expunge, bool removed);
+    /// Entries that others changed, when the client wants to hear of them. Errors: closed, timeout.
+    [[nodiscard]] task<result<void>> tell_metadata();
     [[nodiscard]] task<void> leave();
     void finish_command(std::string_view tag, reply const& r);
     void cannot_read(std::string_view tag, commands::command const& what, fault const& why);
@@ -160,7 +169,7 @@ private:
     std::unique_ptr<net::connection_table::ticket> held_;
     std::string id_;
     phase phase_ = phase::greeted;
-    bool implicit_tls_ = false, carried_ = false, rev2_ = false, utf8_ = false, condstore_ = false, qresync_ = false, compressed_ = false;
+    bool implicit_tls_ = false, carried_ = false, rev2_ = false, utf8_ = false, condstore_ = false, qresync_ = false, compressed_ = false, metadata_ = false;
     bool stopping_ = false, revoked_ = false, busy_ = false, counted_ = false;
     bool fresh_ = true;  // nothing was read yet, in clear or since TLS began
     unsigned strikes_ = 0, failures_ = 0;
@@ -175,6 +184,7 @@ private:
     };
     std::unique_ptr<idling> idle_;
     std::unique_ptr<notifier> notifier_;
+    std::unique_ptr<metadata_watch> metadata_watch_;
 };
 
 }  // namespace mansio::imap

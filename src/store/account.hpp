@@ -203,6 +203,34 @@ struct acl_entry {
     store::rights granted = 0;
 };
 
+/// What people note beside their mail (RFC 5464): an entry of a mailbox, or of mailbox 0: of the server as its owner sees it. A name begins with
+/// "/private/" (the asker's own, also in another person's mailbox) or "/shared/" (one for all who may use the mailbox) and is in lower case.
+struct annotation {
+    std::string name;
+    std::string value;  ///< any octets, also none
+    bool operator==(annotation const&) const = default;
+};
+struct annotation_change {
+    std::string name;
+    std::optional<std::string> value;  ///< nullopt: the entry goes
+};
+/// Which entries changed, for those who watch them.
+struct annotation_news {
+    struct item {
+        mailbox_id mailbox = 0;
+        std::string mailbox_name;   ///< empty: of the server
+        bool subscribed = false;
+        std::string name;
+        std::uint64_t by = 0;       ///< who changed it, as annotate() was told
+    };
+    std::uint64_t now = 0;          ///< where the next question begins; counts from when the account was opened
+    std::vector<item> changed;      ///< each once; after too many changes all there are, and those that went in between are not among them
+};
+/// The longest name of an entry.
+inline constexpr std::size_t longest_annotation_name = 255;
+/// To watch(): changes of annotations in the whole account.
+inline constexpr mailbox_id all_annotations = ~mailbox_id{0};
+
 /// Something protocol code made of a mailbox's messages and would make again: kept beside its index, dropped when memory is short.
 class derived {
 public:
@@ -276,7 +304,17 @@ public:
     /// Keeps it for everybody who may read the mailbox, as long as memory lasts (options.cache_octets); too large a thing is not kept.
     [[nodiscard]] task<result<void>> keep(mailbox_id m, derived_ptr what) const;
 
-    /// Wakes the caller's executor after each change of that mailbox (or, with 0, of the list of mailboxes).
+    /// The entries of that mailbox that who() sees, by name: what is shared and their own. Needs lookup and one of r, s, w, i, p (RFC 5464 §3.3).
+    [[nodiscard]] task<result<std::vector<annotation>>> annotations(mailbox_id m) const;
+    /// All of it in one commit, or nothing. `use`: the mailbox's special use, changed with it; of one's own mailboxes alone. What is shared needs `w` besides,
+    /// and so does everything in one's own account: a sign-in that may only read changes nothing. `by`: told in annotation_news, to know one's own changes.
+    /// Errors: over_limit with detail "metadata_value" (one value is too long) or "metadata_entries" (too many, or too much in all); refused with detail
+    /// "use_attr" (another mailbox has that use).
+    [[nodiscard]] task<result<void>> annotate(mailbox_id m, std::vector<annotation_change> changes, std::optional<special_use> use, std::uint64_t by) const;
+    /// What changed after `since` that who() may see; nullopt: nothing, only where to begin. Needs no rights: what may not be seen is left out.
+    [[nodiscard]] task<result<annotation_news>> annotation_news_since(std::optional<std::uint64_t> since) const;
+
+    /// Wakes the caller's executor after each change of that mailbox (or, with 0, of the list of mailboxes; with all_annotations, of those).
     [[nodiscard]] task<result<subscription>> watch(mailbox_id m, std::move_only_function<void()> changed) const;
 
     /// For a POP3 session of `m`, or whoever wants to know its names and dates. `delay_seconds` > 0: notes a sign-in. Errors: refused with detail

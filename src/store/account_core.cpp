@@ -325,6 +325,7 @@ void account_core::drop_state()
     names_.clear();
     subscriptions_.clear();
     sharers_.clear();
+    annotations_.reset();
     // Calls that work on an intent find out by their own next step, which fails or goes on; the background waits for them.
     std::erase_if(intents_, [](auto const& i) { return !i.second.active; });
     records_.clear();
@@ -350,7 +351,7 @@ task<result<subscription>> account_core::watch(principal const& who, mailbox_id 
 {
     auto const ok = co_await ready();
     if (!ok) co_return fail(ok);
-    if (m != 0) {
+    if (m != 0 && m != all_annotations) {
         auto const allowed = admit(who, find(m), only(right::lookup));
         if (!allowed) co_return fail(allowed);
     } else if (!exists_ && !guest(who)) {
@@ -370,7 +371,8 @@ task<result<subscription>> account_core::watch(principal const& who, mailbox_id 
 void account_core::account_memory()
 {
     constexpr std::uint64_t per_mailbox = 600;  // what its rows take, about
-    auto const now = static_cast<std::int64_t>(sizeof *this + record_octets_ + index_octets_ + derived_octets_ + per_mailbox * mailboxes_.size());
+    auto const now = static_cast<std::int64_t>(sizeof *this + record_octets_ + index_octets_ + derived_octets_ + per_mailbox * mailboxes_.size() +
+                                               (annotations_ ? annotation_octets_ : 0));
     services_.cached_octets += now - counted_octets_;
     counted_octets_ = now;
     services_.cached.set(services_.cached_octets);
@@ -390,6 +392,7 @@ std::uint64_t account_core::shed()
     records_.clear();
     record_order_.clear();
     record_octets_ = 0;
+    if (!writing_) annotations_.reset();
     drop_derived();
     account_memory();
     return static_cast<std::uint64_t>(std::max<std::int64_t>(0, before - counted_octets_));

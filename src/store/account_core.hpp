@@ -55,6 +55,14 @@ struct mailbox_state {
     std::string index_damage;                          ///< the same of its pages and log; tried again at each use
 };
 
+/// Which entry: its mailbox (0: the server), whose it is (0: everybody's), and the name after "/private" or "/shared".
+struct annotation_key {
+    mailbox_id mailbox = 0;
+    account_number person = 0;
+    std::string path;
+    auto operator<=>(annotation_key const&) const = default;
+};
+
 class account_core;
 
 /// The work of everybody who waits, on its way to one commit. Nothing of it is seen by readers before the commit is durable.
@@ -180,6 +188,10 @@ public:
     [[nodiscard]] task<result<subscription>> watch(principal const& who, mailbox_id m, base::executor& where_to, std::move_only_function<void()> changed);
     [[nodiscard]] task<result<pop3_marks>> pop3_open(principal const& who, mailbox_id m, std::uint32_t delay_seconds);
     [[nodiscard]] task<result<void>> pop3_fetched(principal const& who, mailbox_id m, std::vector<email_id> which);
+    [[nodiscard]] task<result<std::vector<annotation>>> annotations(principal const& who, mailbox_id m);
+    [[nodiscard]] task<result<void>> annotate(principal const& who, mailbox_id m, std::vector<annotation_change> changes, std::optional<special_use> use,
+                                              std::uint64_t by);
+    [[nodiscard]] task<result<store::annotation_news>> annotation_news(principal const& who, std::optional<std::uint64_t> since);
     [[nodiscard]] task<result<store::quota>> get_quota(principal const& who);
     [[nodiscard]] task<result<void>> set_quota(principal const& who, std::uint64_t limit_octets, std::uint64_t limit_messages);
     [[nodiscard]] task<result<std::vector<acl_entry>>> get_acl(principal const& who, mailbox_id m);
@@ -334,6 +346,20 @@ private:
     /// The email goes, and what POP3 knew of it.
     [[nodiscard]] task<result<void>> forget_pop3_mark(account_batch& b, email_id e);
 
+    // account_annotations.cpp
+    struct annotating;
+    [[nodiscard]] task<result<void>> load_annotations();
+    [[nodiscard]] result<void> may_see_annotations(principal const& who, mailbox_id m) const;
+    [[nodiscard]] result<void> may_annotate(principal const& who, annotating const& a) const;
+    [[nodiscard]] result<void> annotations_fit(principal const& who, annotating const& a) const;
+    [[nodiscard]] result<void> change_use(account_batch& b, principal const& who, mailbox_id m, special_use use);
+    [[nodiscard]] task<result<void>> prepare_annotate(account_batch& b, principal const& who, annotating const& a);
+    [[nodiscard]] task<result<void>> forget_annotations(account_batch& b, mailbox_id m);
+    /// Makes a mailbox that has INBOX's entries too (RFC 5464 §4.1).
+    [[nodiscard]] task<result<void>> prepare_inbox_twin(account_batch& b, principal const& who, std::string const& name);
+    void set_annotation(annotation_key const& key, std::optional<std::string> value);
+    void note_annotation(annotation_key key, std::uint64_t by);
+
     // account_mailboxes.cpp
     [[nodiscard]] task<result<void>> prepare_create(account_batch& b, principal const& who, std::string const& name, special_use use);
     [[nodiscard]] result<mailbox_id> make_levels(account_batch& b, std::string const& name, special_use use);
@@ -383,6 +409,14 @@ private:
     std::map<mailbox_id, std::vector<std::shared_ptr<late_view const>>> late_;  ///< opened, their messages on the way
     std::map<account_number, std::set<std::string>> subscriptions_;
     std::map<account_number, std::int64_t> sharers_;  ///< who may share with us, and since when
+    std::optional<std::map<annotation_key, std::string>> annotations_;  ///< nullopt: not looked yet; most accounts are never asked
+    std::uint64_t annotation_octets_ = 0;                               ///< as the limit counts them
+    struct annotation_event {
+        annotation_key key;
+        std::uint64_t by = 0;
+    };
+    std::deque<annotation_event> annotation_events_;  ///< the latest, numbered up to annotation_count_
+    std::uint64_t annotation_count_ = 0;
     struct open_intent {
         rows::intent what;
         bool active = false;  ///< a call works on it; else the background does

@@ -50,6 +50,7 @@ task<result<void>> account_core::load_rows()
     names_.clear();
     subscriptions_.clear();
     sharers_.clear();
+    annotations_.reset();
     head_ = rows::head{};
     exists_ = false;
     auto const head_row = co_await services_.storage.get(where_, keys::head());

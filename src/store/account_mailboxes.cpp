@@ -168,6 +168,8 @@ task<result<void>> account_core::prepare_delete(account_batch& b, principal cons
         b.erase(keys::seen_count(m, person));
         for (auto const& p : marks->pages) b.drop_page(p);
     }
+    auto const forgotten = co_await forget_annotations(b, m);
+    if (!forgotten) co_return fail(fault::kind::broken, forgotten.error().say, forgotten.error().detail);
     b.touch(rows::data_type::mailboxes);
     b.touch(rows::data_type::emails);
     b.remove(m);
@@ -224,7 +226,13 @@ task<result<void>> account_core::prepare_rename(account_batch& b, principal cons
 task<result<void>> account_core::rename_inbox(principal const& who, std::string const& to)
 {
     auto const inbox = find("INBOX")->meta->id;  // the caller has just seen it
-    auto const made = co_await create_mailbox(who, to, special_use::none);
+    operation op;
+    op.note = "rename mailbox";
+    op.alone = true;
+    op.prepare = [&](account_batch& b) { return prepare_inbox_twin(b, who, to); };
+    auto const done = co_await submit(op);
+    if (!done) co_return fail(done);
+    auto const made = co_await find_mailbox(who, to);
     if (!made) co_return fail(made);
     uid_set const all{{1, ~store::uid{0}}};
     auto const moved = co_await transfer(who, inbox, all, made->id, true);

@@ -152,6 +152,21 @@ task<result<void>> account_ref::pop3_fetched(mailbox_id m, std::vector<email_id>
         return a.pop3_fetched(p, m, std::move(which));
     });
 }
+task<result<std::vector<annotation>>> account_ref::annotations(mailbox_id m) const
+{
+    return on_owner<result<std::vector<annotation>>>(*service_->impl_, number_, who_, [m](account_core& a, principal const& p) { return a.annotations(p, m); });
+}
+task<result<void>> account_ref::annotate(mailbox_id m, std::vector<annotation_change> changes, std::optional<special_use> use, std::uint64_t by) const
+{
+    return on_owner<result<void>>(*service_->impl_, number_, who_, [m, changes = std::move(changes), use, by](account_core& a, principal const& p) mutable {
+        return a.annotate(p, m, std::move(changes), use, by);
+    });
+}
+task<result<annotation_news>> account_ref::annotation_news_since(std::optional<std::uint64_t> since) const
+{
+    return on_owner<result<annotation_news>>(*service_->impl_, number_, who_,
+                                             [since](account_core& a, principal const& p) { return a.annotation_news(p, since); });
+}
 task<result<store::quota>> account_ref::get_quota() const
 {
     return on_owner<result<store::quota>>(*service_->impl_, number_, who_, [](account_core& a, principal const& p) { return a.get_quota(p); });

@@ -399,6 +399,16 @@ result<intent> decode_intent(std::string_view row)
     return i;
 }
 
+std::string encode_annotation(std::string_view value) { return row_writer{}.u8(1).octets(value).take_sealed(); }
+result<std::string> decode_annotation(std::string_view row)
+{
+    row_reader r{{}};
+    if (!open(row, 1, r)) return damaged("A");
+    std::string value{r.octets()};
+    if (!whole(r)) return damaged("A");
+    return value;
+}
+
 std::string encode_sharer(std::int64_t wall) { return row_writer{}.u8(1).signed_varint(wall).take_sealed(); }
 result<std::int64_t> decode_sharer(std::string_view row)
 {

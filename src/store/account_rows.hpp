@@ -168,6 +168,10 @@ struct intent {
 [[nodiscard]] std::string encode_sharer(std::int64_t wall);
 [[nodiscard]] result<std::int64_t> decode_sharer(std::string_view row);
 
+/// The value of an annotation: any octets.
+[[nodiscard]] std::string encode_annotation(std::string_view value);
+[[nodiscard]] result<std::string> decode_annotation(std::string_view row);
+
 /// Another person's \Seen: runs of neighbours that share a mark. A UID in no run: never marked.
 struct seen_run {
     store::uid first = 0, last = 0;

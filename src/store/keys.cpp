@@ -32,6 +32,11 @@ std::string seen_count(mailbox_id m, account_number person) { return base::row_w
 std::string delivery(std::string_view id) { return "D" + hash16(id); }
 std::string intent(std::uint64_t op) { return letter64('X', op); }
 std::string sharer(account_number other) { return letter64('O', other); }
+std::string annotation(mailbox_id m, account_number person, std::string_view path)
+{
+    return base::row_writer{}.u8('A').be32(m).be64(person).take().append(path);
+}
+std::string annotations_of(mailbox_id m) { return letter32('A', m); }
 std::string pop3() { return "U"; }
 std::string pop3_mark(email_id e) { return letter64('U', e); }
 std::string message_hash(std::string_view message_id) { return hash16(message_id); }

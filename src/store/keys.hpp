@@ -28,6 +28,8 @@ namespace mansio::store::keys {
 [[nodiscard]] std::string delivery(std::string_view id);
 [[nodiscard]] std::string intent(std::uint64_t op);
 [[nodiscard]] std::string sharer(account_number other);
+[[nodiscard]] std::string annotation(mailbox_id m, account_number person, std::string_view path);  ///< person 0: shared
+[[nodiscard]] std::string annotations_of(mailbox_id m);                 ///< prefix
 [[nodiscard]] std::string pop3();                                       ///< also the prefix of the next
 [[nodiscard]] std::string pop3_mark(email_id e);
 /// What a message id is looked up by: 16 octets.

@@ -52,6 +52,7 @@ std::vector<row> const& rows()
         {"EXPUNGE", selected, all_of(store::right::expunge), "EXPUNGE"},
         {"FETCH", selected, none, "FETCH 1 (BODY.PEEK[] ENVELOPE FLAGS)"},
         {"GETACL", named, all_of(administer), "GETACL ${box}"},
+        {"GETMETADATA", named, none, "GETMETADATA ${box} (/shared/comment /private/comment)"},  // one of rswip, see the test of its own
         {"GETQUOTA"},  // see the test of its own
         {"GETQUOTAROOT", named, all_of(read), "GETQUOTAROOT ${box}"},
         {"ID"},
@@ -73,6 +74,8 @@ std::vector<row> const& rows()
         {"SEARCH", selected, none, "SEARCH TEXT secret"},
         {"SELECT", named, all_of(read), "SELECT ${box}"},
         {"SETACL", named, all_of(administer), "SETACL ${box} carol@example.test lr"},
+        {"SETMETADATA", named, none, "SETMETADATA ${box} (/private/comment \"x\")", "private"},
+        {"SETMETADATA", named, all_of(write), "SETMETADATA ${box} (/shared/comment \"x\" /private/comment \"y\")", "shared"},
         {"SETQUOTA"},
         {"SORT", selected, none, "SORT (ARRIVAL) UTF-8 ALL"},
         {"STARTTLS"},
@@ -288,6 +291,29 @@ TEST(catalogue, I8_how_much_mail_others_have)
     EXPECT_EQ(ask("alice@example.test"), stranger);
     s.grant(top->id, 0);
     EXPECT_EQ(ask("alice@example.test"), stranger);
+}
+
+TEST(catalogue, I8_annotations_need_some_use_of_the_mailbox)
+{
+    scene s;
+    std::string name;
+    auto const id = s.fresh(name);
+    auto const box = " \"" + others(name) + "\" ";
+    s.grant(id, all_of(right::lookup, right::administer, right::create, right::remove_mailbox, right::delete_message, right::expunge));
+    EXPECT_TRUE(no(scene::say(s.bob, "GETMETADATA" + box + "/shared/comment"), "NOPERM"));
+    EXPECT_TRUE(no(scene::say(s.bob, "SETMETADATA" + box + "(/private/comment \"x\")"), "NOPERM"));
+    auto const listed = scene::say(s.bob, "LIST \"\"" + box + "RETURN (METADATA (/shared/comment))");
+    EXPECT_TRUE(listed.contains("* LIST") && !listed.contains("* METADATA") && ok(listed)) << listed;
+    s.grant(id, all_of(right::lookup, right::read));
+    EXPECT_TRUE(ok(scene::say(s.bob, "SETMETADATA" + box + "(/private/comment \"his\")")));
+    // What is private of one is nobody else's, also not the owner's.
+    wire_client own{s.r, "tls-alice"};
+    scene::say(own, "LOGIN " + s.r.variables["alice"] + " " + s.r.variables["alice_secret"]);
+    EXPECT_TRUE(scene::say(own, "GETMETADATA " + name + " /private/comment").contains("(/private/comment NIL)"));
+    EXPECT_TRUE(scene::say(s.bob, "GETMETADATA" + box + "/private/comment").contains("(/private/comment \"his\")"));
+    // The owner's special use is not this person's, to see or to change.
+    EXPECT_TRUE(no(scene::say(s.bob, "SETMETADATA" + box + "(/private/specialuse \"\\\\Junk\")"), "NOPERM"));
+    EXPECT_FALSE(scene::say(s.bob, "LIST \"\"" + box + "RETURN (METADATA (/private/specialuse))").contains("Junk"));
 }
 
 TEST(catalogue, I8_nobody_is_in_anothers_lists_unasked)

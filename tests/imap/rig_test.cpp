@@ -139,8 +139,20 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
         variables[who + "_plain"] = base::to_base64(std::string{'\0'} + variables[who] + '\0' + secret->secret);
     }
     who_is = std::make_unique<rig_people>(*people);
-    services srv{*accounts, *door, *spool,  options_.with_tls ? contexts::get().server.get() : nullptr,     nullptr,     limits, clock,
-                 random,    log,   metrics, {options_.cleartext, "mail.example.test", "0.1", options_.off}, who_is.get()};
+    auto entries = parse_server_entries({"/shared/admin mailto:postmaster@example.test", "/shared/filters/values/big LARGER 100"});
+    MANSIO_ASSERT(entries);
+    services srv{*accounts,
+                 *door,
+                 *spool,
+                 options_.with_tls ? contexts::get().server.get() : nullptr,
+                 nullptr,
+                 limits,
+                 clock,
+                 random,
+                 log,
+                 metrics,
+                 {options_.cleartext, "mail.example.test", "0.1", options_.off, std::move(*entries)},
+                 who_is.get()};
     server = std::make_unique<imap::server>(srv, [](base::executor&, std::unique_ptr<net::detached_stream>) { return std::unique_ptr<net::stream>{}; });
 }
 

@@ -58,6 +58,8 @@ TEST(scanner, reads_strings)
         EXPECT_EQ(shown(wire::scanner{c.text}.astring()), c.astring) << c.text;
         EXPECT_EQ(shown(wire::scanner{c.text}.string()), c.string) << c.text;
         EXPECT_EQ(shown(wire::scanner{c.text}.atom()), c.atom) << c.text;
+        // Quoted strings, literals and NIL in the same places; no NUL.
+        if (!c.text.starts_with('~')) EXPECT_EQ(shown(wire::scanner{c.text}.nstring8()), c.string) << c.text;
         EXPECT_EQ(shown(wire::scanner{c.text}.list_pattern()), c.pattern) << c.text;
     }
     EXPECT_EQ(shown(wire::scanner{"nil"}.nstring()), "NIL!");
@@ -310,6 +312,79 @@ TEST(search_program, joins_keys_without_recursion)
     EXPECT_EQ(evaluated("NOT BODY x", {u}), "unknown");
     for (auto const* bad : {"", "NOT", "OR SEEN", "()", "(SEEN", "SEEN)", "(OR SEEN)", "(NOT)", "SEEN  DRAFT", "SEEN ", "OR", "((SEEN)"})
         EXPECT_EQ(evaluated(bad, {y}), "!") << bad;
+}
+
+TEST(search_program, puts_filters_in_their_place)
+{
+    commands::named_filters const filters{{"boss", "FROM boss"},
+                                          {"two", "SEEN DRAFT"},
+                                          {"either", "OR SMALLER 5000 FROM boss"},
+                                          {"third", "FILTER second"},
+                                          {"second", "FILTER first"},
+                                          {"first", "FLAGGED"},
+                                          {"fourth", "FILTER third"},
+                                          {"self", "SEEN FILTER self"},
+                                          {"half", "OR SEEN"},
+                                          {"open", "(SEEN"},
+                                          {"close", "SEEN) (DRAFT"},
+                                          {"empty", ""},
+                                          {"not", "NOT"},
+                                          {"list", "(SEEN) (OR DRAFT FLAGGED)"},
+                                          {"unknown", "COLOUR red"},
+                                          {"lit", "SUBJECT {3}\r\na b"},
+                                          {"lost", "FILTER nobody"}};
+    auto const keys = [&](std::string_view text, std::uint64_t most = 256) {
+        wire::scanner in{text};
+        auto const p = commands::search_program::parse(in, most, extension_set::all(), filters);
+        if (!p) return p.error().say.substr(0, p.error().say.find(']') + 1) + (p.error().what == fault::kind::syntax ? "BAD" : "");
+        return std::to_string(p->keys().size());
+    };
+    struct {
+        std::string_view text, want;
+    } const cases[] = {
+        {"FILTER boss", "1"},
+        {"UID 3:9 filter Boss SINCE 3-Dec-2002", "3"},
+        {"UID 3:9 FILTER either SINCE 3-Dec-2002", "4"},
+        {"(FILTER two) NOT FILTER boss", "3"},
+        {"OR FILTER two ALL", "3"},
+        {"FILTER list", "3"},
+        {"FILTER lit SEEN", "2"},
+        {"FILTER third", "1"},
+        {"FILTER fourth", "[UNDEFINED-FILTER first]"},
+        {"FILTER self", "[UNDEFINED-FILTER self]"},
+        {"FILTER lost", "[UNDEFINED-FILTER nobody]"},
+        {"SEEN FILTER On-The-Road", "[UNDEFINED-FILTER On-The-Road]"},
+        {"FILTER half", "[CANNOT]"},
+        {"FILTER half DRAFT", "[CANNOT]"},
+        {"FILTER open", "[CANNOT]"},
+        {"(FILTER close)", "[CANNOT]"},
+        {"FILTER empty", "[CANNOT]"},
+        {"FILTER not SEEN", "[CANNOT]"},
+        {"FILTER unknown", "[CANNOT]"},
+        {"FILTER", "BAD"},
+        {"FILTER a/b", "BAD"},
+        {"FILTER \"boss\"", "BAD"},
+        {"OR FILTER boss", "BAD"},
+        {"(FILTER boss", "BAD"},
+    };
+    for (auto const& c : cases) EXPECT_EQ(keys(c.text), c.want) << c.text;
+    // What filters bring counts.
+    EXPECT_EQ(keys("FILTER two FILTER two", 6), "4");
+    EXPECT_EQ(keys("FILTER two FILTER two", 5), "[LIMIT]");
+    // "OR" takes the first key of a filter's text: it stands there as it is written (RFC 5466 §3.1).
+    using truth = commands::search_program::truth;
+    wire::scanner in{"OR FILTER two FLAGGED"};
+    auto const p = commands::search_program::parse(in, 256, extension_set::all(), filters);
+    ASSERT_TRUE(p);
+    EXPECT_EQ(p->evaluate({truth::yes, truth::no, truth::no}), truth::no);
+    EXPECT_EQ(p->evaluate({truth::yes, truth::no, truth::yes}), truth::yes);
+    // Before it is stored: what it names need not be there yet.
+    auto const good = [](std::string_view text) { return commands::search_program::check(text, 10, extension_set::all()).has_value(); };
+    EXPECT_TRUE(good("OR SMALLER 5000 FROM \"boss@example.com\""));
+    EXPECT_TRUE(good("FILTER later NOT FILTER (SEEN)") == false);
+    EXPECT_TRUE(good("FILTER later (NOT FILTER other)"));
+    for (auto const* bad : {"", "OR SMALLER 5000", "SEEN)", "CHARSET UTF-8 SEEN", "SEEN ", "FILTER a/b", "SUBJECT \xff", "1 2 3 4 5 6 7 8 9 10 11"})
+        EXPECT_FALSE(good(bad)) << bad;
 }
 
 TEST(commands, are_found_in_any_letters)

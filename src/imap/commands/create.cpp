@@ -1,5 +1,4 @@
 // CREATE, with USE (RFC 9051 §6.3.4, RFC 6154 §3).
-#include "base/bytes.hpp"
 #include "imap/commands/handlers.hpp"
 #include "imap/commands/mailbox_argument.hpp"
 #include "imap/object_id.hpp"
@@ -26,12 +25,9 @@ result<store::special_use> parse_use(wire::scanner& in)
         if (auto slash = in.expect('\\'); !slash) return fail(slash);
         auto const name = in.atom();
         if (!name) return fail(name);
-        for (auto const u : {store::special_use::all, store::special_use::archive, store::special_use::drafts, store::special_use::flagged,
-                             store::special_use::junk, store::special_use::sent, store::special_use::trash})
-            if (base::equal_ignoring_case(store::special_use_name(u).substr(1), *name)) use = u;
-        // \All and \Flagged would be views over other mailboxes; we have none.
-        if (use == store::special_use::none || use == store::special_use::all || use == store::special_use::flagged)
-            return fail(fault::kind::refused, "[USEATTR] that special use is not possible here");
+        auto const known = settable_use(*name);
+        if (!known) return fail(fault::kind::refused, "[USEATTR] that special use is not possible here");
+        use = *known;
         if (in.peek() != ')')
             if (auto sp = in.space(); !sp) return fail(sp);
     }

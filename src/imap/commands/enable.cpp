@@ -22,8 +22,12 @@ task<result<reply>> enable(invocation& c)
     c.s.enable(wanted.has(extension::imap4rev2), wanted.has(extension::utf8_accept));
     if (wanted.has(extension::condstore)) c.s.enable_condstore();
     if (wanted.has(extension::qresync)) c.s.enable_qresync();
+    if (wanted.has(extension::metadata)) {
+        auto const listening = co_await c.s.enable_metadata();
+        if (!listening) co_return fail(listening);
+    }
     std::string told = "ENABLED";
-    for (auto const e : {extension::imap4rev2, extension::utf8_accept, extension::condstore, extension::qresync})
+    for (auto const e : {extension::imap4rev2, extension::utf8_accept, extension::condstore, extension::qresync, extension::metadata})
         if (wanted.has(e)) told += ' ' + std::string{name_of(e)};
     c.s.untagged(told);
     co_return reply::ok("ENABLE completed");

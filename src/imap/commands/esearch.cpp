@@ -1,6 +1,7 @@
 // ESEARCH: one search over many mailboxes (MULTISEARCH, RFC 7377).
 #include <algorithm>
 
+#include "imap/commands/filters.hpp"
 #include "imap/commands/handlers.hpp"
 #include "imap/commands/search_options.hpp"
 #include "imap/commands/mailbox_argument.hpp"
@@ -72,7 +73,7 @@ result<void> parse_sources(invocation& c, esearch_args& a)
 }
 
 // esearch = "ESEARCH" [SP esearch-source-opts] [SP search-return-opts] SP search-program
-result<esearch_args> parse_esearch(invocation& c)
+result<esearch_args> parse_esearch(invocation& c, named_filters const& filters)
 {
     auto& in = c.in;
     esearch_args a;
@@ -87,10 +88,11 @@ result<esearch_args> parse_esearch(invocation& c)
     a.options.all = a.options.all || !a.options.extended;
     a.options.extended = true;
     if (in.take_word("CHARSET")) {
+        if (c.s.utf8()) return fail(fault::kind::syntax, "after ENABLE UTF8=ACCEPT a search has no CHARSET");  // RFC 6855 §3
         if (auto sp = in.space(); !sp) return fail(sp);
-        if (auto charset = parse_charset(in); !charset) return fail(charset);
+        if (auto charset = parse_charset(in, c.s.on()); !charset) return fail(charset);
     }
-    auto program = search_program::parse(in, c.s.limits().imap_search_keys, c.s.on());
+    auto program = search_program::parse(in, c.s.limits().imap_search_keys, c.s.on(), filters);
     if (!program) return fail(program);
     a.program = std::move(*program);
     if (a.options.save && !a.only_selected()) return fail(fault::kind::syntax, "SAVE goes with the selected mailbox alone");
@@ -200,7 +202,9 @@ task<result<void>> search_one(invocation& c, esearch_args& a, found_mailbox box)
 
 task<result<reply>> esearch(invocation& c)
 {
-    auto args = parse_esearch(c);
+    auto const filters = co_await filters_for(c);
+    if (!filters) co_return fail(filters);
+    auto args = parse_esearch(c, *filters);
     if (!args) co_return fail(args);
     if (args->program.has(search_key::kind::modseq)) c.s.enable_condstore();
     auto const sources = co_await find_sources(c, *args);

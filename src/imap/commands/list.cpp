@@ -1,4 +1,4 @@
-// LIST with its extensions (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 8440) and LSUB (RFC 3501 §6.3.9).
+// LIST with its extensions (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 8440, RFC 9590) and LSUB (RFC 3501 §6.3.9).
 #include <algorithm>
 #include <map>
 
@@ -6,6 +6,7 @@
 #include "imap/commands/acl_text.hpp"
 #include "imap/commands/listing.hpp"
 #include "imap/commands/mailbox_argument.hpp"
+#include "imap/commands/metadata.hpp"
 #include "imap/commands/status.hpp"
 #include "imap/session.hpp"
 #include "imap/wire/utf7.hpp"
@@ -37,6 +38,7 @@ struct list_args {
     std::vector<std::string> patterns;
     bool return_subscribed = false, rights = false;
     status_items status = 0;
+    std::vector<std::string> entries;  ///< METADATA
 };
 
 /// What LIST goes through: mailboxes, names subscribed but gone, and levels above either that are no mailbox.
@@ -102,6 +104,9 @@ result<void> parse_return(wire::scanner& in, list_args& a, extension_set const& 
             a.status = *items;
         } else if (on.has(extension::list_myrights) && in.take_word("MYRIGHTS")) {
             a.rights = true;
+        } else if (on.has(extension::list_metadata) && in.take_word("METADATA")) {
+            if (auto sp = in.space(); !sp) return sp;
+            if (auto entries = parse_entries(in, a.entries); !entries) return entries;
         } else if (!in.take_word("CHILDREN") && !(on.has(extension::special_use) && in.take_word("SPECIAL-USE"))) {  // both are always told
             return fail(fault::kind::syntax, "there is no such return option");
         }
@@ -243,6 +248,12 @@ task<result<void>> list_one(session& s, listed const& one, list_args const& a)
     if (a.status != 0 && one.exists) {
         auto const told = co_await append_status(s, out, one.account, one.info, a.status);
         if (!told && ends_conversation(told.error())) co_return fail(told);  // else: no right to read it, no STATUS (RFC 5819 §2)
+    }
+    if (!a.entries.empty() && one.exists) {
+        auto const all = co_await read_entries(s, one.account, one.info);
+        if (!all && ends_conversation(all.error())) co_return fail(all);
+        // Who may not see them is told nothing of them, and of the mailbox all the same (RFC 9590 §3).
+        if (all) append_metadata(out, one.info.name, choose_entries(*all, a.entries, {}), s.names());
     }
     co_return co_await s.send(out);
 }

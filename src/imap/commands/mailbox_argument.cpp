@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.hpp"
 #include "imap/session.hpp"
 
 namespace mansio::imap::commands {
@@ -21,6 +22,14 @@ result<std::string> parse_mailbox(session const& s, wire::scanner& in, name_use 
 }
 
 bool reserved(session const& s, std::string_view name) noexcept { return s.offers(extension::acl) && name == others_root; }
+
+std::optional<store::special_use> settable_use(std::string_view name) noexcept
+{
+    using enum store::special_use;
+    for (auto const u : {archive, drafts, junk, sent, trash})
+        if (base::equal_ignoring_case(store::special_use_name(u).substr(1), name)) return u;
+    return std::nullopt;
+}
 
 task<result<mailbox_place>> place_of_person(session& s, std::string address)
 {

@@ -1,5 +1,6 @@
 // A mailbox argument, looked up: whose it is, and what is there.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,8 @@ struct found_mailbox {
 [[nodiscard]] task<result<found_mailbox>> find_mailbox(session& s, std::string name);
 /// The mailbox a command puts messages into. `not_found` becomes NO [TRYCREATE] (RFC 9051 §6.3.12, §6.4.7).
 [[nodiscard]] task<result<found_mailbox>> find_destination(session& s, std::string name);
+/// A special use that a mailbox may be given, by its name without the backslash. \All and \Flagged would be views over other mailboxes; there are none.
+[[nodiscard]] std::optional<store::special_use> settable_use(std::string_view name) noexcept;
 /// A name that CREATE or RENAME may not make: the level under which other people's mailboxes are.
 [[nodiscard]] bool reserved(session const& s, std::string_view name) noexcept;
 /// "[APPENDUID 38505 3955:3957] " (RFC 4315 §3).

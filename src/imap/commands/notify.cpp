@@ -59,13 +59,16 @@ result<void> parse_event(session const& s, wire::scanner& in, notify_group& g)
     struct {
         std::string_view name;
         notify_events bit;
+        extension part_of = extension::none;
     } constexpr known[] = {{"MessageNew", event::message_new},
                            {"MessageExpunge", event::message_expunge},
                            {"FlagChange", event::flag_change},
                            {"MailboxName", event::mailbox_name},
-                           {"SubscriptionChange", event::subscription_change}};
+                           {"SubscriptionChange", event::subscription_change},
+                           {"MailboxMetadataChange", event::mailbox_metadata, extension::metadata},
+                           {"ServerMetadataChange", event::server_metadata, extension::metadata}};
     for (auto const& k : known) {
-        if (!in.take_word(k.name)) continue;
+        if (!s.on().has(k.part_of) || !in.take_word(k.name)) continue;
         g.events |= k.bit;
         if (k.bit != event::message_new || !in.rest().starts_with(" (")) return {};
         if (!g.of_selected()) return fail(fault::kind::syntax, "only of the selected mailbox are new messages fetched");
@@ -77,7 +80,10 @@ result<void> parse_event(session const& s, wire::scanner& in, notify_group& g)
         return {};
     }
     if (auto const name = in.atom(); !name) return fail(name);
-    return fail(fault::kind::refused, "[BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)] that event is not known here");
+    std::string all;
+    for (auto const& k : known)
+        if (s.on().has(k.part_of)) all += (all.empty() ? "" : " ") + std::string{k.name};
+    return fail(fault::kind::refused, "[BADEVENT (" + all + ")] that event is not known here");
 }
 
 // event-group = "(" filter-mailboxes SP events ")"
@@ -137,7 +143,8 @@ task<result<reply>> notify(invocation& c)
     auto fresh = std::make_unique<notifier>(c.s, std::move(args->groups));
     auto const begun = co_await fresh->begin(args->status);
     if (!begun) co_return fail(begun);
-    c.s.notify(std::move(fresh));
+    auto const listening = co_await c.s.notify(std::move(fresh));
+    if (!listening) co_return fail(listening);
     co_return reply::ok("NOTIFY completed");
 }
 

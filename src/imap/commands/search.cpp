@@ -2,6 +2,7 @@
 // PARTIAL (RFC 9394).
 #include <algorithm>
 
+#include "imap/commands/filters.hpp"
 #include "imap/commands/handlers.hpp"
 #include "imap/commands/search_options.hpp"
 #include "imap/commands/search_run.hpp"
@@ -18,7 +19,7 @@ struct search_args {
 };
 
 // search = "SEARCH" [search-return-opts] SP search-program; search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
-result<search_args> parse_search(invocation& c)
+result<search_args> parse_search(invocation& c, named_filters const& filters)
 {
     auto& in = c.in;
     search_args a;
@@ -28,10 +29,11 @@ result<search_args> parse_search(invocation& c)
         if (auto opts = parse_return_options(in, searcher::search, c.s.on(), a.options); !opts) return fail(opts);
     }
     if (in.take_word("CHARSET")) {
+        if (c.s.utf8()) return fail(fault::kind::syntax, "after ENABLE UTF8=ACCEPT a search has no CHARSET");  // RFC 6855 §3
         if (auto sp = in.space(); !sp) return fail(sp);
-        if (auto charset = parse_charset(in); !charset) return fail(charset);
+        if (auto charset = parse_charset(in, c.s.on()); !charset) return fail(charset);
     }
-    auto program = search_program::parse(in, c.s.limits().imap_search_keys, c.s.on());
+    auto program = search_program::parse(in, c.s.limits().imap_search_keys, c.s.on(), filters);
     if (!program) return fail(program);
     a.program = std::move(*program);
     return a;
@@ -80,7 +82,9 @@ std::string new_answer(invocation const& c, search_options const& o, std::vector
 
 task<result<reply>> search(invocation& c)
 {
-    auto args = parse_search(c);
+    auto const filters = co_await filters_for(c);
+    if (!filters) co_return fail(filters);
+    auto args = parse_search(c, *filters);
     if (!args) co_return fail(args);
     auto& m = *c.s.selected();
     auto const& o = args->options;

@@ -69,12 +69,15 @@ result<void> parse_return_options(wire::scanner& in, searcher who, extension_set
     return in.space();
 }
 
-result<void> parse_charset(wire::scanner& in)
+result<void> parse_charset(wire::scanner& in, extension_set const& on)
 {
     auto const charset = in.astring();
     if (!charset) return fail(charset);
-    if (!base::equal_ignoring_case(*charset, "UTF-8") && !base::equal_ignoring_case(*charset, "US-ASCII"))
-        return fail(fault::kind::refused, "[BADCHARSET (US-ASCII UTF-8)] that charset is not known here");
+    if (!base::equal_ignoring_case(*charset, "UTF-8") && !base::equal_ignoring_case(*charset, "US-ASCII")) {
+        // Filters are UTF-8: a search that has one and another charset contradicts itself, and gets BAD (RFC 5466 §3.1).
+        bool const filtered = on.has(extension::filters) && base::to_lower_ascii(in.rest()).contains(" filter ");
+        return fail(filtered ? fault::kind::syntax : fault::kind::refused, "[BADCHARSET (US-ASCII UTF-8)] that charset is not known here");
+    }
     return in.space();
 }
 

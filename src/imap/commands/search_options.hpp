@@ -39,7 +39,7 @@ enum class searcher : std::uint8_t { search, sort };
 [[nodiscard]] result<void> parse_return_options(wire::scanner& in, searcher who, extension_set const& on, search_options& o);
 
 /// charset SP, as SORT and THREAD always have it and SEARCH after "CHARSET ". Errors: syntax; refused "[BADCHARSET …]".
-[[nodiscard]] result<void> parse_charset(wire::scanner& in);
+[[nodiscard]] result<void> parse_charset(wire::scanner& in, extension_set const& on);
 
 /// ESEARCH's data items for `results` (numbers or UIDs in the order of the command); `ordered`: that is not the mailbox's order.
 void append_return_data(std::string& out, search_options const& o, std::vector<std::uint32_t> const& results, bool ordered);

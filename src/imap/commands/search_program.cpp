@@ -196,14 +196,15 @@ bool search_program::has(search_key::kind what) const noexcept { return std::ran
 /// Keeps what is open: each NOT waits for one operand, each OR for two, each list joins what it holds with AND.
 class search_program::builder {
 public:
-    explicit builder(search_program& p) : p_(p) { open_.push_back({op::and_, 0}); }
+    /// `p`: null to follow a search that is a part of another one, without writing it down.
+    explicit builder(search_program* p) : p_(p) { open_.push_back({op::and_, 0}); }
     void open_list() { open_.push_back({op::and_, 0}); }
     void open_not() { open_.push_back({op::not_, 0}); }
     void open_or() { open_.push_back({op::or_, 0}); }
     void add(search_key k)
     {
-        p_.steps_.push_back({op::key, static_cast<std::uint32_t>(p_.keys_.size())});
-        p_.keys_.push_back(std::move(k));
+        push({op::key, p_ != nullptr ? static_cast<std::uint32_t>(p_->keys_.size()) : 0});
+        if (p_ != nullptr) p_->keys_.push_back(std::move(k));
         operand_done();
     }
     /// False: there is no open list, or it is empty, or an operator in it still waits.
@@ -214,25 +215,24 @@ public:
         operand_done();
         return true;
     }
-    /// True when a space and another key must follow: an operator waits.
-    [[nodiscard]] bool waits() const { return open_.back().what != op::and_; }
-    [[nodiscard]] bool in_list() const { return open_.size() > 1; }
     [[nodiscard]] bool complete() const { return open_.size() == 1 && open_.back().operands != 0; }
-    [[nodiscard]] std::size_t size() const { return p_.keys_.size() + operators_; }
 
 private:
+    void push(step s)
+    {
+        if (p_ != nullptr) p_->steps_.push_back(s);
+    }
     void operand_done()
     {
         while (true) {
             auto& top = open_.back();
             ++top.operands;
             if (top.what == op::and_) {
-                if (top.operands > 1) p_.steps_.push_back({op::and_});
+                if (top.operands > 1) push({op::and_});
                 return;
             }
             if (top.what == op::or_ && top.operands < 2) return;
-            p_.steps_.push_back({top.what});
-            ++operators_;
+            push({top.what});
             open_.pop_back();
         }
     }
@@ -240,43 +240,137 @@ private:
         op what;
         std::size_t operands;
     };
-    search_program& p_;
+    search_program* p_;
     std::vector<frame> open_;
-    std::size_t operators_ = 0;
 };
 
-result<search_program> search_program::parse(wire::scanner& in, std::uint64_t most_keys, extension_set const& on)
-{
-    search_program p;
-    builder b{p};
-    std::uint64_t seen = 0;
-    while (true) {
-        if (++seen > most_keys) return fail(fault::kind::over_limit, "[LIMIT] too many search keys");
-        auto const list = in.enter();
+/// Reads keys from the command and, while there are any, from the filters that stand in it. A filter's text is put in its place as it is (RFC 5466 §3.1): its
+/// keys go straight into the program, and are followed apart to see that they are a whole search by themselves.
+class search_program::parser {
+public:
+    /// `filters`: null: whatever is named is there, and nothing is put in its place.
+    parser(search_program& p, wire::scanner& in, std::uint64_t most_keys, extension_set const& on, named_filters const* filters)
+        : command_(in),
+          whole_(&p),
+          left_(most_keys),
+          on_(on),
+          filters_(filters)
+    {}
+    result<void> run()
+    {
+        while (true) {
+            if (left_ == 0) return fail(fault::kind::over_limit, "[LIMIT] too many search keys");
+            --left_;
+            auto const more = step();
+            if (!more) return blamed(more.error());
+            if (!*more) break;
+        }
+        if (!whole_.complete()) return fail(fault::kind::syntax, "the search is not complete");
+        return {};
+    }
+
+private:
+    /// RFC 5466 §3.1 asks for three passes; who has no more needs no look-out for circles.
+    static constexpr std::size_t deepest = 3;
+    struct inserted {
+        std::string_view name;
+        wire::scanner in;
+        builder own;
+    };
+    [[nodiscard]] wire::scanner& in() { return inserted_.empty() ? command_ : inserted_.back().in; }
+    template <class F> void to_all(F f)
+    {
+        f(whole_);
+        for (auto& i : inserted_) f(i.own);
+    }
+    /// The client's command may be right though a filter is not.
+    [[nodiscard]] result<void> blamed(fault const& f) const
+    {
+        if (inserted_.empty() || f.what != fault::kind::syntax) return std::unexpected(f);
+        return fail(fault::kind::refused, "[CANNOT] the filter " + std::string{inserted_.back().name} + " is not a whole search: " + f.say);
+    }
+    /// False: that was the end.
+    result<bool> step()
+    {
+        auto const list = in().enter();
         if (!list) return fail(list);
         if (*list) {
-            b.open_list();
-            continue;
+            to_all([](builder& b) { b.open_list(); });
+            return true;
         }
-        bool const negates = in.take_word("NOT");
-        if (negates || in.take_word("OR")) {
-            if (negates)
-                b.open_not();
-            else
-                b.open_or();
-            if (auto sp = in.space(); !sp) return fail(sp);
-            continue;
+        bool const negates = in().take_word("NOT");
+        if (negates || in().take_word("OR")) {
+            to_all([negates](builder& b) { negates ? b.open_not() : b.open_or(); });
+            if (auto sp = in().space(); !sp) return fail(sp);
+            return true;
         }
-        auto key = parse_key(in, on);
+        if (on_.has(extension::filters) && in().take_word("FILTER")) {
+            auto const known = filter();
+            if (!known) return fail(known);
+            if (*known) return true;
+            return after_key();
+        }
+        auto key = parse_key(in(), on_);
         if (!key) return fail(key);
-        b.add(std::move(*key));
-        while (in.leave())
-            if (!b.close_list()) return fail(fault::kind::syntax, "\")\" closes nothing");
-        if (in.at_end()) break;
-        if (auto sp = in.space(); !sp) return fail(sp);
+        to_all([&key](builder& b) { b.add(*key); });
+        return after_key();
     }
-    if (!b.complete()) return fail(fault::kind::syntax, "the search is not complete");
+    // search-key =/ "FILTER" SP filter-name. False: nothing was put in its place.
+    result<bool> filter()
+    {
+        if (auto sp = in().space(); !sp) return fail(sp);
+        auto const name = in().atom();
+        if (!name) return fail(name);
+        if (name->contains('/')) return fail(fault::kind::syntax, "that cannot be the name of a filter");
+        if (filters_ == nullptr) {
+            to_all([](builder& b) { b.add({}); });
+            return false;
+        }
+        auto const known = filters_->find(base::to_lower_ascii(*name));
+        if (known == filters_->end() || inserted_.size() == deepest)
+            return fail(fault::kind::refused, "[UNDEFINED-FILTER " + std::string{*name} + "] there is no such filter");
+        inserted_.push_back({known->first, wire::scanner{known->second}, builder{nullptr}});
+        return true;
+    }
+    result<bool> after_key()
+    {
+        while (true) {
+            while (in().leave()) {
+                bool closes = whole_.close_list();
+                for (auto& i : inserted_) closes = i.own.close_list() && closes;
+                if (!closes) return fail(fault::kind::syntax, "\")\" closes nothing");
+            }
+            if (!in().at_end()) {
+                if (auto sp = in().space(); !sp) return fail(sp);
+                return true;
+            }
+            if (inserted_.empty()) return false;
+            if (!inserted_.back().own.complete()) return fail(fault::kind::syntax, "something is missing");
+            inserted_.pop_back();
+        }
+    }
+
+    wire::scanner& command_;
+    builder whole_;
+    std::uint64_t left_;
+    extension_set const& on_;
+    named_filters const* filters_;
+    std::vector<inserted> inserted_;
+};
+
+result<search_program> search_program::parse(wire::scanner& in, std::uint64_t most_keys, extension_set const& on, named_filters const& filters)
+{
+    search_program p;
+    auto const done = parser{p, in, most_keys, on, &filters}.run();
+    if (!done) return fail(done);
     return p;
+}
+
+result<void> search_program::check(std::string_view text, std::uint64_t most_keys, extension_set const& on)
+{
+    search_program p;
+    wire::scanner in{text};
+    return parser{p, in, most_keys, on, nullptr}.run();
 }
 
 search_program::truth search_program::evaluate(std::vector<truth> const& known) const

@@ -1,6 +1,7 @@
 // What SEARCH asks for: keys, and how they go together (RFC 9051 §6.4.4, RFC 5032).
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,11 +57,19 @@ struct search_key {
 enum class search_cost : std::uint8_t { index, summary, message };
 [[nodiscard]] search_cost cost_of(search_key const& k) noexcept;
 
+/// Texts of searches by their names in lower case (RFC 5466).
+using named_filters = std::map<std::string, std::string, std::less<>>;
+
 /// Keys joined in postfix order: no code recurses over what a client nests.
 class search_program {
 public:
     /// search-key *(SP search-key), to the end of the command. Errors: syntax; over_limit "[LIMIT]" (limits.imap_search_keys, list depth).
-    [[nodiscard]] static result<search_program> parse(wire::scanner& in, std::uint64_t most_keys, extension_set const& on = extension_set::all());
+    /// FILTER puts the text of one of `filters` in its place, and of those it names in turn, three deep: refused "[UNDEFINED-FILTER name]" for others, "[CANNOT]"
+    /// for one that is not a whole search by itself.
+    [[nodiscard]] static result<search_program> parse(wire::scanner& in, std::uint64_t most_keys, extension_set const& on = extension_set::all(),
+                                                      named_filters const& filters = {});
+    /// Whether `text` could be a filter: a whole search. Filters it names need not be there yet.
+    [[nodiscard]] static result<void> check(std::string_view text, std::uint64_t most_keys, extension_set const& on);
 
     [[nodiscard]] std::vector<search_key>& keys() noexcept { return keys_; }
     [[nodiscard]] std::vector<search_key> const& keys() const noexcept { return keys_; }
@@ -78,6 +87,7 @@ private:
         std::uint32_t key = 0;
     };
     class builder;
+    class parser;
     std::vector<search_key> keys_;
     std::vector<step> steps_;
 };

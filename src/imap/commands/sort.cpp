@@ -1,4 +1,5 @@
 // SORT and UID SORT (RFC 5256 §3; SORT=DISPLAY RFC 5957), answered with SORT or, with RETURN, with ESEARCH (ESORT and CONTEXT=SORT, RFC 5267).
+#include "imap/commands/filters.hpp"
 #include "imap/commands/handlers.hpp"
 #include "imap/commands/search_options.hpp"
 #include "imap/commands/search_run.hpp"
@@ -38,7 +39,7 @@ struct sort_args {
 };
 
 // sort = ["UID" SP] "SORT" [search-return-opts] SP sort-criteria SP charset 1*(SP search-key)
-result<sort_args> parse_sort(invocation& c)
+result<sort_args> parse_sort(invocation& c, named_filters const& filters)
 {
     auto& in = c.in;
     sort_args a;
@@ -51,8 +52,8 @@ result<sort_args> parse_sort(invocation& c)
     if (!order) return fail(order);
     a.order = std::move(*order);
     if (auto sp = in.space(); !sp) return fail(sp);
-    if (auto charset = parse_charset(in); !charset) return fail(charset);
-    auto program = search_program::parse(in, c.s.limits().imap_search_keys, c.s.on());
+    if (auto charset = parse_charset(in, c.s.on()); !charset) return fail(charset);
+    auto program = search_program::parse(in, c.s.limits().imap_search_keys, c.s.on(), filters);
     if (!program) return fail(program);
     a.program = std::move(*program);
     return a;
@@ -85,7 +86,9 @@ std::string answer(invocation const& c, sort_args const& a, std::vector<std::uin
 
 task<result<reply>> sort(invocation& c)
 {
-    auto args = parse_sort(c);
+    auto const filters = co_await filters_for(c);
+    if (!filters) co_return fail(filters);
+    auto args = parse_sort(c, *filters);
     if (!args) co_return fail(args);
     auto& m = *c.s.selected();
     auto const& o = args->options;

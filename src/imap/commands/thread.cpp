@@ -1,6 +1,7 @@
 // THREAD and UID THREAD (RFC 5256 §3). THREAD=REFS: docs/imap-search.md.
 #include <algorithm>
 
+#include "imap/commands/filters.hpp"
 #include "imap/commands/handlers.hpp"
 #include "imap/commands/search_options.hpp"
 #include "imap/commands/search_run.hpp"
@@ -26,15 +27,15 @@ struct thread_args {
 };
 
 // thread = ["UID" SP] "THREAD" SP thread-alg SP charset 1*(SP search-key)
-result<thread_args> parse_thread(invocation& c)
+result<thread_args> parse_thread(invocation& c, named_filters const& filters)
 {
     auto& in = c.in;
     if (auto sp = in.space(); !sp) return fail(sp);
     auto const* const known = std::ranges::find_if(algorithms, [&](auto const& a) { return c.s.offers(a.part_of) && in.take_word(a.name); });
     if (known == std::end(algorithms)) return fail(fault::kind::syntax, "there is no such threading algorithm");
     if (auto sp = in.space(); !sp) return fail(sp);
-    if (auto charset = parse_charset(in); !charset) return fail(charset);
-    auto program = search_program::parse(in, c.s.limits().imap_search_keys, c.s.on());
+    if (auto charset = parse_charset(in, c.s.on()); !charset) return fail(charset);
+    auto program = search_program::parse(in, c.s.limits().imap_search_keys, c.s.on(), filters);
     if (!program) return fail(program);
     return thread_args{known->what, std::move(*program)};
 }
@@ -65,7 +66,9 @@ task<result<std::string>> thread_text(invocation& c, thread_algorithm how, std::
 
 task<result<reply>> thread(invocation& c)
 {
-    auto args = parse_thread(c);
+    auto const filters = co_await filters_for(c);
+    if (!filters) co_return fail(filters);
+    auto args = parse_thread(c, *filters);
     if (!args) co_return fail(args);
     auto& m = *c.s.selected();
     auto const resolved = resolve_keys(m, args->program);

@@ -140,18 +140,18 @@ result<std::string> scanner::quoted()
     return bad("a quoted string has no end");
 }
 
-result<std::string> scanner::literal()
+result<std::string> scanner::literal(bool binary)
 {
     auto const line_end = rest_.find("\r\n");
     if (line_end == std::string_view::npos) return bad("a literal is malformed");
     auto const head = literal_at_end(rest_.substr(0, line_end));
-    if (!head || head->length != line_end || head->binary) return bad("a literal is malformed");
+    if (!head || head->length != line_end || head->binary != binary) return bad("a literal is malformed");
     auto const octets = rest_.substr(line_end + 2);
     if (octets.size() < head->octets) return bad("a literal is cut short");
     auto text = octets.substr(0, static_cast<std::size_t>(head->octets));
     rest_ = octets.substr(text.size());
     // literal = "{" number64 ["+"] "}" CRLF *CHAR8, and CHAR8 is not NUL
-    if (text.contains('\0')) return bad("a string holds NUL");
+    if (!binary && text.contains('\0')) return bad("a string holds NUL");
     return std::string{text};
 }
 
@@ -174,6 +174,14 @@ result<std::optional<std::string>> scanner::nstring()
 {
     if (take_word("NIL")) return std::nullopt;
     auto s = string();
+    if (!s) return fail(s);
+    return std::move(*s);
+}
+
+result<std::optional<std::string>> scanner::nstring8()
+{
+    if (peek() != '~') return nstring();
+    auto s = literal(true);
     if (!s) return fail(s);
     return std::move(*s);
 }

@@ -52,6 +52,7 @@ public:
     [[nodiscard]] result<std::string> string();     ///< quoted or literal
     [[nodiscard]] result<std::string> astring();
     [[nodiscard]] result<std::optional<std::string>> nstring();
+    [[nodiscard]] result<std::optional<std::string>> nstring8();  ///< nstring or literal8, which alone may hold NUL
     [[nodiscard]] result<std::string> list_pattern();  ///< list-mailbox: an astring with % and *
     [[nodiscard]] result<std::uint32_t> number();
     [[nodiscard]] result<std::uint32_t> nz_number();
@@ -70,7 +71,7 @@ public:
 private:
     [[nodiscard]] std::string_view take_while(bool (*belongs)(char) noexcept) noexcept;
     [[nodiscard]] result<std::string> quoted();
-    [[nodiscard]] result<std::string> literal();
+    [[nodiscard]] result<std::string> literal(bool binary = false);
     std::string_view rest_;
     unsigned depth_left_;
 };
