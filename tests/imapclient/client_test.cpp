@@ -105,7 +105,7 @@ TEST(imapclient, starttls_then_asks_again)
     w.run((*c)->logout());
 }
 
-TEST(catalogue, W4_client_takes_nothing_from_before_tls)
+TEST(catalogue, W5_imap_client_takes_nothing_from_before_tls)
 {
     world w;
     auto c = w.open({{"", "* OK hi\r\n"}, {"STARTTLS", "$TAG OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n", step::also::tls}}, security::starttls);
