@@ -140,6 +140,53 @@ task<result<mailbox_info>> account_core::create_mailbox(principal const& who, st
     co_return info;
 }
 
+/// A number above all that were given out cannot have been seen with this account by anybody; it becomes the last one given (D5).
+task<result<void>> account_core::prepare_adopt(account_batch& b, principal const& who, mailbox_id m, std::uint32_t validity)
+{
+    auto const* const s = b.find(m);
+    auto const allowed = admit(who, s, only(right::administer));
+    if (!allowed) co_return fail(allowed);
+    if (!who.is_server()) co_return no_right();
+    if (s->meta->uid_validity == validity) co_return result<void>{};
+    if (b.next_uid(m) != 1) co_return fail(fault::kind::refused, "the mailbox has had messages: its UIDVALIDITY stays", "not_fresh");
+    if (validity <= b.head.last_uid_validity)
+        co_return fail(fault::kind::refused, "this UIDVALIDITY may have been used in this account before", "uid_validity");
+    b.head.last_uid_validity = validity;
+    auto meta = std::make_shared<rows::meta>(*s->meta);
+    meta->uid_validity = validity;
+    b.put_meta(m, std::move(meta));
+    b.restructure(m);
+    b.touch(rows::data_type::mailboxes);
+    co_return result<void>{};
+}
+
+task<result<void>> account_core::adopt_uid_validity(principal const& who, mailbox_id m, std::uint32_t validity)
+{
+    operation op;
+    op.note = "adopt UIDVALIDITY";
+    op.alone = true;
+    op.prepare = [&](account_batch& b) { return prepare_adopt(b, who, m, validity); };
+    co_return co_await submit(op);
+}
+
+task<result<void>> account_core::prepare_raise(account_batch& b, principal const& who, mailbox_id m, store::uid next)
+{
+    auto const allowed = admit(who, b.find(m), only(right::administer));
+    if (!allowed) co_return fail(allowed);
+    if (!who.is_server()) co_return no_right();
+    if (next > b.next_uid(m)) b.skip_to(m, next);
+    co_return result<void>{};
+}
+
+task<result<void>> account_core::raise_uid_next(principal const& who, mailbox_id m, store::uid next)
+{
+    operation op;
+    op.note = "raise UIDNEXT";
+    op.alone = true;
+    op.prepare = [&](account_batch& b) { return prepare_raise(b, who, m, next); };
+    co_return co_await submit(op);
+}
+
 task<result<void>> account_core::prepare_delete(account_batch& b, principal const& who, mailbox_id m)
 {
     auto const* const s = b.find(m);
