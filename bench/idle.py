@@ -2,12 +2,12 @@
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
 
-from _bench import MAILBENCH, Ours, options, say, start, targets, tree
+from _bench import MAILBENCH, more_descriptors, options, say, start, targets, tree
+from _servers import Ours
 
 CONNECTIONS = 10_000
 
@@ -22,26 +22,27 @@ def pss(pid):
     return total
 
 
-def main():
-    o = options(__doc__)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + 1000
-    if hard < wanted:
-        raise SystemExit(f"bench: {wanted} descriptors are needed, this shell allows {hard}: raise it (ulimit -Hn)")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    say(f"conditions: {os.cpu_count()} cores ({platform.machine()}), Linux {platform.release()}, loopback, TLS 1.3, one account for each connection, INBOX selected, IDLE")
+def measure(connections):
+    """(KiB PSS a connection, connections alive at the end, octets held, octets before)."""
     # Per-address limits off, as load tools need; everything else as shipped.
-    ours = Ours(CONNECTIONS, ["--limits", "off"])
+    ours = Ours(connections, ["--limits", "off"])
     base = pss(ours.pid)
     ready = ours.data / "ready"
-    client = start([MAILBENCH, "imap-idle", "--tls", "--port", ours.ports["imaps"], "--user", "u%d", "--users", CONNECTIONS, "--pass", ours.password, "--conns", CONNECTIONS, "--hold", 20, "--out", ready], stdout=subprocess.PIPE, text=True)
+    client = start([MAILBENCH, "imap-idle", "--tls", "--port", ours.ports["imaps"], "--user", "u%d", "--users", connections, "--pass", ours.password, "--conns", connections, "--hold", 20, "--out", ready], stdout=subprocess.PIPE, text=True)
     first = json.loads(client.stdout.readline())
     say(f"  {first['n']} connections in {first['secs']:.0f} s")
     time.sleep(5)  # settle: allocators give back what handshakes used
     held = pss(ours.pid)
     last = json.loads(client.stdout.readlines()[-1])
-    alive = last["alive"]
-    each = (held - base) / CONNECTIONS / 1024
+    ours.stop()
+    return (held - base) / connections / 1024, last["alive"], held, base
+
+
+def main():
+    o = options(__doc__)
+    more_descriptors(CONNECTIONS + 1000)
+    say(f"conditions: {os.cpu_count()} cores ({platform.machine()}), Linux {platform.release()}, loopback, TLS 1.3, one account for each connection, INBOX selected, IDLE")
+    each, alive, held, base = measure(CONNECTIONS)
     most = targets("idle")["imap_tls"]["most_kib_per_connection"]
     row = {"workload": "imap_tls", "ours": round(each, 2), "unit": "KiB PSS a connection", "peer": None, "peer_name": None, "ratio": round(most / each, 2) if alive == CONNECTIONS else None, "target": 1.0, "spread": 0, "cpu_us_per_op": None,
            "connections": CONNECTIONS, "alive": alive, "server_pss_mib": round(held / 1048576, 1), "before_mib": round(base / 1048576, 1)}
@@ -51,4 +52,5 @@ def main():
     return 2 if each > most else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

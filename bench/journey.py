@@ -4,7 +4,8 @@ import os
 import platform
 import sys
 
-from _bench import Dovecot, Ours, Postfix, mailbench, median_and_spread, options, say, syncs_during, targets
+from _bench import mailbench, median_and_spread, options, say, syncs_during, targets
+from _servers import Dovecot, Ours, Postfix
 
 USERS = 100
 WORKLOADS = [

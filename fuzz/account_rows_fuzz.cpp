@@ -9,6 +9,7 @@
 #include "store/account_rows.hpp"
 #include "store/email_record.hpp"
 #include "store/mailbox_uids.hpp"
+#include "store/pop3_rows.hpp"
 
 using namespace mansio::store;
 
@@ -61,6 +62,8 @@ void try_row(unsigned which, std::string const& row)
     case 20: round(row, decode_run_page, [](auto const& v) { return encode_run_page(v); }); break;
     case 21: round(row, decode_seen_count, [](auto const& v) { return encode_seen_count(v); }); break;
     case 22: round(row, decode_sharer, [](auto const& v) { return encode_sharer(v); }); break;
+    case 23: round(row, decode_pop3_state, [](auto const& v) { return encode(v); }); break;
+    case 24: round(row, decode_pop3_mark, [](auto const& v) { return encode(v); }); break;
     default: {
         auto const email = stored_email::open(1, row);
         if (email && (*email)->prefix().size() > (*email)->size()) std::abort();
@@ -75,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
 {
     if (size == 0) return 0;
     std::string_view const octets{reinterpret_cast<char const*>(data) + 1, size - 1};
-    unsigned const which = data[0] % 23U;
+    unsigned const which = data[0] % 25U;
     // The email's body is checked and unsealed before it is opened; everything else comes sealed.
     if (which == 19) {
         try_row(which, std::string{octets});

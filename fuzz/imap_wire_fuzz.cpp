@@ -13,6 +13,7 @@
 #include "imap/sorting.hpp"
 #include "imap/text_find.hpp"
 #include "imap/threads.hpp"
+#include "imap/wire/message_url.hpp"
 #include "imap/wire/scanner.hpp"
 #include "imap/wire/sequence_set.hpp"
 #include "imap/wire/utf7.hpp"
@@ -146,6 +147,30 @@ void threads(std::string_view octets)
     }
 }
 
+/// A URL's parts, put together anew, say the same.
+void urls(std::string_view octets)
+{
+    auto const u = wire::parse_message_url(octets);
+    if (!u) return;
+    auto const escape = [](std::string_view text) {
+        std::string out;
+        for (unsigned char const c : text) {
+            constexpr std::string_view digits = "0123456789ABCDEF";
+            ((out += '%') += digits[c >> 4U]) += digits[c & 15U];
+        }
+        return out;
+    };
+    std::string again = "/" + escape(u->mailbox);
+    if (u->uid_validity) again += ";UIDVALIDITY=" + std::to_string(*u->uid_validity);
+    again += "/;UID=" + std::to_string(u->uid);
+    if (!u->section.empty()) again += "/;SECTION=" + escape(u->section);
+    if (u->partial) again += "/;PARTIAL=" + std::to_string(u->partial->offset);
+    if (u->partial && u->partial->octets) again += "." + std::to_string(*u->partial->octets);
+    auto const read = wire::parse_message_url(again);
+    must(read.has_value() && *read == *u);
+    static_cast<void>(commands::parse_section_text(u->section));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size)
@@ -156,5 +181,6 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     commands_of(octets);
     searches(octets);
     threads(octets);
+    urls(octets);
     return 0;
 }

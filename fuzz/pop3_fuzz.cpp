@@ -1,13 +1,16 @@
 // links: pop3
-// Whole POP3 conversations of any octets, before and after sign-in: the answers do not depend on where the network cuts, and messages leave so stuffed
-// that their end is where we put it.
+// Whole POP3 conversations of any octets, before and after sign-in: the answers do not depend on where the network cuts, messages leave so stuffed
+// that their end is where we put it, and a maildrop of three numbers and three sizes, kept beside, says the same as the server at every command.
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "auth/directory.hpp"
+#include "base/bytes.hpp"
 #include "mime/message.hpp"
 #include "pop3/server.hpp"
 #include "pop3/wire.hpp"
@@ -33,6 +36,7 @@ struct world {
         *engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, base::null_log(), metrics, store::accounts::options{}};
     auth::directory people{*engine, loop, limits, random, base::null_log()};
     auth::sign_in door{people, *engine, loop, std::string(32, 'p'), limits, random, base::null_log(), metrics};
+    auth::pop3_policies policies{people, {}};
     std::unique_ptr<pop3::server> server;
     std::string secret;
 
@@ -49,7 +53,7 @@ struct world {
         must(made.has_value());
         secret = made->secret;
         for (std::string const text : {"Subject: 1\r\n\r\n.\r\n..\r\nx", "Subject: 2\r\n", "\r\nbody\r\n"}) add(a->number, text);
-        pop3::services srv{accounts, door, nullptr, limits, clock, random, base::null_log(), metrics, {true, "fuzz.example.test"}};
+        pop3::services srv{accounts, door, policies, nullptr, limits, clock, random, base::null_log(), metrics, {true, "fuzz.example.test"}};
         server = std::make_unique<pop3::server>(srv, [](base::executor&, std::unique_ptr<net::detached_stream>) { return std::unique_ptr<net::stream>{}; });
     }
     ~world()
@@ -105,7 +109,135 @@ struct world {
         loop.run_ready();
         return all;
     }
+    store::mailbox_view_ptr inbox()
+    {
+        auto const account = accounts.open(1, store::principal::server("fuzz"));
+        auto const found = loop.run(account.find_mailbox("INBOX"));
+        must(found.has_value());
+        auto view = loop.run(account.view(found->id));
+        must(view.has_value());
+        return *view;
+    }
+    std::vector<store::uid> uids()
+    {
+        auto const view = inbox();
+        std::vector<store::uid> all;
+        for (std::uint32_t i = 0; i < view->size(); ++i) all.push_back(view->uid_at(i));
+        return all;
+    }
+    std::vector<std::uint64_t> sizes()
+    {
+        auto const view = inbox();
+        std::vector<std::uint64_t> all;
+        for (std::uint32_t i = 0; i < view->size(); ++i) all.push_back(view->at(i).size);
+        return all;
+    }
 };
+
+/// One conversation, piece by piece.
+struct talker {
+    world& w;
+    std::unique_ptr<net::stream> client;
+    bool closed = false;
+    explicit talker(world& on) : w(on)
+    {
+        auto pair = net::make_memory_pair(w.loop);
+        net::accepted a;
+        a.connection = std::move(pair.server);
+        client = std::move(pair.client);
+        w.server->serve(w.loop, std::move(a), false);
+        hear();
+    }
+    std::string hear()
+    {
+        std::string all;
+        char piece[4096];
+        while (!closed) {
+            w.loop.run_ready();
+            auto const got = client->try_read(piece);
+            if (got && !*got) break;
+            closed = !got || **got == 0;
+            if (!closed) all.append(piece, **got);
+        }
+        return all;
+    }
+    std::string say(std::string_view octets)
+    {
+        static_cast<void>(w.loop.run(client->write(octets, base::monotonic_time::max())));
+        return hear();
+    }
+    void hang_up()
+    {
+        client->abort();
+        w.loop.run_ready();
+    }
+};
+
+/// What RFC 1939 says a maildrop is, and no more.
+struct reference {
+    std::vector<std::uint64_t> sizes;
+    std::set<std::uint32_t> marked;
+    bool quit = false;
+
+    [[nodiscard]] bool has(std::uint32_t n) const { return n >= 1 && n <= sizes.size() && !marked.contains(n); }
+    [[nodiscard]] std::string stat() const
+    {
+        std::uint64_t octets = 0;
+        for (std::uint32_t n = 1; n <= sizes.size(); ++n) octets += has(n) ? sizes[n - 1] : 0;
+        return "+OK " + std::to_string(sizes.size() - marked.size()) + " " + std::to_string(octets) + "\r\n";
+    }
+    [[nodiscard]] std::string list() const
+    {
+        auto out = "+OK " + std::to_string(sizes.size() - marked.size()) + " messages\r\n";
+        for (std::uint32_t n = 1; n <= sizes.size(); ++n)
+            if (has(n)) out += std::to_string(n) + " " + std::to_string(sizes[n - 1]) + "\r\n";
+        return out + ".\r\n";
+    }
+    /// Checks the server's reply to one line, said after sign-in in English, and does the same.
+    void hear(std::string_view line, std::string const& reply)
+    {
+        if (line.ends_with('\n')) line.remove_suffix(1);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        auto const c = pop3::parse_command(line);
+        if (!c || reply.starts_with("-ERR line too long")) return must(!reply.starts_with("+OK"));
+        auto const n = pop3::parse_number(c->rest);
+        bool const there = n && has(*n);
+        if (c->verb == "STAT") must(reply == stat());
+        if (c->verb == "LIST" && c->rest.empty()) must(reply == list());
+        if (c->verb == "LIST" && there) must(reply == "+OK " + std::to_string(*n) + " " + std::to_string(sizes[*n - 1]) + "\r\n");
+        if (c->verb == "RETR" || c->verb == "DELE" || c->verb == "UIDL")
+            if (!c->rest.empty() || c->verb != "UIDL") must(reply.starts_with(there ? "+OK " : "-ERR "));
+        if (c->verb == "DELE" && there) marked.insert(*n);
+        if (c->verb == "RSET") marked.clear();
+        quit = quit || c->verb == "QUIT";
+    }
+};
+
+/// One command at a time. False: something was removed, as it had to be.
+bool agrees_with_reference(world& w, std::string_view octets)
+{
+    auto const before = w.uids();
+    reference model;
+    model.sizes = w.sizes();
+    talker t{w};
+    t.say("USER alice\r\nPASS " + w.secret + "\r\n");
+    while (!octets.empty() && !t.closed && !model.quit) {
+        auto const line = octets.substr(0, std::min(octets.find('\n'), octets.size() - 1) + 1);
+        octets.remove_prefix(line.size());
+        auto const reply = t.say(line);
+        if (!line.ends_with('\n')) break;  // not yet a command
+        auto const word = base::to_upper_ascii(line.substr(0, 4));
+        if (word == "LANG") break;  // other words from here on
+        if (!reply.empty()) model.hear(line, reply);
+        must(!reply.empty() || t.closed);
+    }
+    t.hang_up();
+    std::vector<store::uid> want;
+    for (std::uint32_t n = 1; n <= before.size(); ++n)
+        if (!model.quit || model.has(n)) want.push_back(before[n - 1]);
+    must(w.uids() == want);
+    return want.size() == before.size();
+}
 
 void stuffing(std::string_view octets)
 {
@@ -144,5 +276,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     auto const cut = kept->converse(octets, signed_in, 1);
     if (cut.find(" marked\r\n") != std::string::npos) kept.reset();
     must(whole == cut);
+    if (!kept) kept = std::make_unique<world>();
+    if (!agrees_with_reference(*kept, octets)) kept.reset();
     return 0;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Private roots for servers that tests and benches need: build/peers/NAME, never installed on the host.
+"""Private roots for servers and mail programs that tests and benches need: build/peers/NAME, never installed on the host.
 
-  tools/peers.py make NAME...        makes what is missing (nsd, dovecot, postfix)
+  tools/peers.py make NAME...        makes what is missing (nsd, dovecot, postfix, cyrus, clients)
   tools/peers.py exec NAME COMMAND…  runs a command inside, in mount and process namespaces of its own (as root)
   tools/peers.py list
 
@@ -24,9 +24,12 @@ PACKAGES = {
     "nsd": ["nsd", "ldnsutils"],
     "dovecot": ["dovecot-imapd", "dovecot-lmtpd", "dovecot-pop3d"],
     "postfix": ["postfix"],
+    "cyrus": ["cyrus-imapd", "cyrus-pop3d", "sasl2-bin", "libsasl2-modules", "libeatmydata1"],
+    "clients": ["isync", "offlineimap3", "fetchmail", "getmail6", "mutt", "neomutt", "imapfilter", "curl", "ca-certificates"],
 }
 # Enough to know whether a root is whole.
-PROOF = {"nsd": "usr/sbin/nsd", "dovecot": "usr/sbin/dovecot", "postfix": "usr/sbin/postfix"}
+PROOF = {"nsd": "usr/sbin/nsd", "dovecot": "usr/sbin/dovecot", "postfix": "usr/sbin/postfix", "cyrus": "usr/lib/cyrus/bin/imapd",
+         "clients": "usr/bin/imapfilter"}
 
 
 class PeerFailed(Exception):
@@ -80,9 +83,10 @@ def make(name):
     log = PEERS / f"{name}.log"
     options = [f"--aptopt={line}" for line in apt_settings()]
     policy = 'printf "#!/bin/sh\\nexit 101\\n" >"$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"'
+    hosts = 'printf "127.0.0.1 localhost\\n" >"$1/etc/hosts"'
     command = [*as_root(), "mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", f"--include={','.join(PACKAGES[name])}",
                "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--aptopt=Apt::Install-Recommends false",
-               f"--essential-hook={policy}", *options, "bookworm", "-", *map(str, apt_sources())]
+               f"--essential-hook={policy}", f"--customize-hook={hosts}", *options, "bookworm", "-", *map(str, apt_sources())]
     # By way of a tar stream: whoever unpacks it owns the files, so that `./dev clean` needs no more rights than `./dev` had.
     unpack = ["tar", "-x", "-C", str(temporary), "--no-same-owner" if os.geteuid() != 0 else "--same-owner", "--exclude=./dev/*"]
     try:

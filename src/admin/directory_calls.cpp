@@ -2,29 +2,40 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "admin/calls.hpp"
 #include "base/bytes.hpp"
 
 namespace mansio::admin {
 namespace {
+/// What somebody says of POP3 of his own.
+void add_pop3(json::object& o, auth::pop3_settings const& s)
+{
+    if (s.keep) o["pop3_keep"] = s.keep->text();
+    if (s.login_delay) o["pop3_login_delay"] = *s.login_delay;
+}
+
 json::object as_json(auth::account const& a)
 {
-    return {{"address", a.address},
-            {"number", a.number},
-            {"display_name", a.display_name},
-            {"quota_octets", a.quota_octets},
-            {"quota_messages", a.quota_messages},
-            {"enabled", a.enabled},
-            {"administrator", a.administrator},
-            {"portal_password", a.has_portal_password},
-            {"imap_off", json::value_from(a.imap_off)}};
+    json::object o{{"address", a.address},
+                   {"number", a.number},
+                   {"display_name", a.display_name},
+                   {"quota_octets", a.quota_octets},
+                   {"quota_messages", a.quota_messages},
+                   {"enabled", a.enabled},
+                   {"administrator", a.administrator},
+                   {"portal_password", a.has_portal_password},
+                   {"imap_off", json::value_from(a.imap_off)}};
+    add_pop3(o, a.pop3);
+    return o;
 }
 
 json::object as_json(auth::domain const& d)
 {
     json::object o{{"name", d.name}, {"subaddress_separator", d.subaddress_separator == '\0' ? std::string{} : std::string(1, d.subaddress_separator)}};
     if (d.catch_all) o["catch_all"] = *d.catch_all;
+    add_pop3(o, d.pop3);
     return o;
 }
 
@@ -44,6 +55,32 @@ result<void> read_imap_off(services const& s, json::object const& args, auth::ac
     return {};
 }
 
+/// "default": inherited again.
+result<void> read_pop3(json::object const& args, auth::pop3_settings& s)
+{
+    if (args.contains("pop3_keep")) {
+        auto const text = text_or(args, "pop3_keep", "");
+        s.keep.reset();
+        if (text != "default") {
+            auto const keep = auth::pop3_keep::parse(text);
+            if (!keep) return fail(fault::kind::refused, keep.error().say + ", default");
+            s.keep = *keep;
+        }
+    }
+    if (args.contains("pop3_login_delay")) {
+        auto const text = text_or(args, "pop3_login_delay", "");
+        s.login_delay.reset();
+        if (text != "default") {
+            std::uint32_t n = 0;
+            auto const read = std::from_chars(text.data(), text.data() + text.size(), n);
+            if (text.empty() || read.ec != std::errc{} || read.ptr != text.data() + text.size() || n > auth::most_login_delay)
+                return fail(fault::kind::refused, fmt::format("the POP3 login delay is 0 to {} seconds, or default", auth::most_login_delay));
+            s.login_delay = n;
+        }
+    }
+    return {};
+}
+
 result<void> read_domain(json::object const& args, auth::domain& d)
 {
     if (args.contains("catch_all")) {
@@ -55,7 +92,7 @@ result<void> read_domain(json::object const& args, auth::domain& d)
         if (s.size() > 1) return fail(fault::kind::refused, "the subaddress separator is one character, or empty for none");
         d.subaddress_separator = s.empty() ? '\0' : s.front();
     }
-    return {};
+    return read_pop3(args, d.pop3);
 }
 
 task<result<json::object>> domain_add(services const& s, json::object args)
@@ -131,6 +168,12 @@ task<result<json::object>> account_show(services const& s, json::object args)
     auto const ref = s.accounts.open(a->number, store::principal::server("admin"));
     auto const q = co_await ref.get_quota();
     if (!q) co_return fail(q);
+    auto const policy = co_await s.pop3.of(a->number);
+    if (!policy) co_return fail(policy);
+    out["pop3_keep"] = policy->keep.text();
+    out["pop3_keep_from"] = auth::origin_name(policy->keep_from);
+    out["pop3_login_delay"] = policy->login_delay;
+    out["pop3_login_delay_from"] = auth::origin_name(policy->login_delay_from);
     out["used_octets"] = q->used_octets;
     out["messages"] = q->messages;
     auto const boxes = co_await ref.list_mailboxes();
@@ -161,6 +204,8 @@ task<result<json::object>> account_set(services const& s, json::object args)
     a->administrator = flag_or(args, "administrator", a->administrator);
     auto const good = read_imap_off(s, args, *a);
     if (!good) co_return fail(good);
+    auto const pop3 = read_pop3(args, a->pop3);
+    if (!pop3) co_return fail(pop3);
     auto const done = co_await s.directory.update_account(*a);
     if (!done) co_return fail(done);
     if (new_quota) {

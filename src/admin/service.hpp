@@ -5,6 +5,7 @@
 #include <string>
 
 #include "auth/directory.hpp"
+#include "auth/pop3_policies.hpp"
 #include "auth/sign_in.hpp"
 #include "base/log.hpp"
 #include "http/server.hpp"
@@ -19,6 +20,7 @@ struct services {
     auth::sign_in& sign_in;
     store::accounts& accounts;
     queue::mail_queue& queue;
+    auth::pop3_policies& pop3;
     base::log& log;
     std::function<result<void>()> reload;      ///< applies what can change live
     std::function<std::string()> status;       ///< JSON object text: version, uptime, health

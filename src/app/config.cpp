@@ -13,6 +13,7 @@
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
+#include "auth/pop3_policy.hpp"
 #include "base/bytes.hpp"
 #include "imap/capability.hpp"
 #include "net/address.hpp"
@@ -67,6 +68,11 @@ std::vector<known_key> const& known_keys()
         {"relay.port", &config::relay_port, "Port of other servers' MX."},
         {"imap.off", &config::imap_off,
          "IMAP extensions switched off for everybody, as CAPABILITY names them: [\"NOTIFY\"]. For one account: mansio account set --imap-off."},
+        {"pop3.keep", &config::pop3_keep,
+         "How long mail stays in INBOX for POP3, unless a domain or an account says otherwise: forever, until-fetched, 7-days-after-fetch, 30-days "
+         "(docs/pop3.md)."},
+        {"pop3.login_delay", &config::pop3_login_delay,
+         "Least seconds between two POP3 sign-ins of an account, unless a domain or an account says otherwise. 0: none."},
         {"accounts.default_folders", &config::default_folders, "New accounts get Drafts, Sent, Junk, Trash and Archive."},
         {"accounts.subaddresses", &config::subaddresses, "Mail for name+detail@ goes to the mailbox \"detail\" where there is one, else to INBOX."},
     };
@@ -322,6 +328,8 @@ std::vector<std::string> check_config(config const& c)
             problems.push_back(fmt::format("dns.forwarders: '{}' is no address with a port; write \"192.0.2.53:53\".", base::printable(a)));
     if (c.relay_port == 0 || c.relay_port > 65535) problems.emplace_back("relay.port: a port is a number from 1 to 65535.");
     if (c.data.empty() || c.data.front() != '/') problems.push_back(fmt::format("data: '{}' is no absolute path.", base::printable(c.data)));
+    if (auto const keep = auth::pop3_keep::parse(c.pop3_keep); !keep) problems.push_back(fmt::format("pop3.keep: {}.", keep.error().say));
+    if (c.pop3_login_delay > auth::most_login_delay) problems.push_back(fmt::format("pop3.login_delay: at most {} seconds.", auth::most_login_delay));
     if (c.shards > 1024) problems.emplace_back("shards: more than 1024 threads; use 0 for one each core.");
     return problems;
 }

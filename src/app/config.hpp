@@ -33,6 +33,8 @@ struct config {
     std::uint64_t relay_port = 25;
 
     std::vector<std::string> imap_off;
+    std::string pop3_keep = "forever";
+    std::uint64_t pop3_login_delay = 0;
 
     bool default_folders = true;
     bool subaddresses = true;

@@ -42,12 +42,15 @@ void server_process::impl::build_faces()
                                                          {clear, settings.hostname, version_text, imap::extensions_named(settings.imap_off)},
                                                          people.get()});
     pop3 = std::make_unique<pop3::server>(
-        pop3::services{*accounts, *sign_in, tls_people.get(), settings.limits, clock, random, log, metrics, {clear, settings.hostname}});
+        pop3::services{*accounts, *sign_in, *pop3_policies, tls_people.get(), settings.limits, clock, random, log, metrics, {clear, settings.hostname}});
+    pop3_sweeper = std::make_unique<pop3::sweeper>(
+        pop3::sweeper_parts{*directory, *pop3_policies, *accounts, pop3->locks(), log, metrics, std::chrono::hours{1}}, shards->at(0));
     admin_http = std::make_unique<http::server>(settings.limits, log, metrics, "admin");
     metrics_http = std::make_unique<http::server>(settings.limits, log, metrics, "metrics");
     metrics_http->route("GET", "/metrics", [this](http::request) { return metrics_page(metrics); });
     admin_http->route("GET", "/metrics", [this](http::request) { return metrics_page(metrics); });
-    admin_services.emplace(admin::services{*directory, *sign_in, *accounts, *mail, log, [this] { return reload(); }, [this] { return status(); }, {}});
+    admin_services.emplace(
+        admin::services{*directory, *sign_in, *accounts, *mail, *pop3_policies, log, [this] { return reload(); }, [this] { return status(); }, {}});
     for (auto const& c : imap::capabilities()) admin_services->imap_extensions.emplace_back(c.name);
     admin = std::make_unique<admin::service>(*admin_services, *admin_http);
     transfer = std::make_unique<transfer::service>(

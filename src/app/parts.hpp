@@ -18,6 +18,7 @@
 #include "net/shard.hpp"
 #include "net/tls.hpp"
 #include "pop3/server.hpp"
+#include "pop3/sweeper.hpp"
 #include "queue/queue.hpp"
 #include "smtp/client/relay.hpp"
 #include "smtp/server/adaptors.hpp"
@@ -54,6 +55,7 @@ struct server_process::impl {
     std::unique_ptr<store::accounts> accounts;
     std::unique_ptr<auth::directory> directory;
     std::unique_ptr<auth::sign_in> sign_in;
+    std::unique_ptr<auth::pop3_policies> pop3_policies;
     std::unique_ptr<deliver::local_delivery> delivery;
     std::unique_ptr<local_transport> to_accounts;
     std::unique_ptr<smtp::client::relay> to_others;
@@ -66,6 +68,7 @@ struct server_process::impl {
     std::unique_ptr<directory_people> people;
     std::unique_ptr<imap::server> imap;
     std::unique_ptr<pop3::server> pop3;
+    std::unique_ptr<pop3::sweeper> pop3_sweeper;
     std::unique_ptr<http::server> admin_http, metrics_http;
     std::optional<admin::services> admin_services;
     std::unique_ptr<admin::service> admin;

@@ -58,9 +58,9 @@ result<void> server_process::impl::open_tls()
     if (!settings.tls_certificate.empty()) {
         net::tls_server_context::options o{settings.tls_certificate, settings.tls_key, net::tls_profile::strict, {}};
         o.handshakes = std::make_shared<net::tls_handshakes>(settings.limits, metrics);  // one bound for all faces
-        auto people = net::tls_server_context::make(o);
-        if (!people) return fail(people);
-        tls_people = std::move(*people);
+        auto for_people = net::tls_server_context::make(o);
+        if (!for_people) return fail(for_people);
+        tls_people = std::move(*for_people);
         o.profile = net::tls_profile::mx;
         auto mx = net::tls_server_context::make(o);
         if (!mx) return fail(mx);
@@ -103,6 +103,10 @@ void server_process::impl::build_people()
     accounts = std::make_unique<store::accounts>(*engine, owner, settings.limits, random, log, metrics, o);
     directory = std::make_unique<auth::directory>(*engine, shards->at(0), settings.limits, random, log);
     sign_in = std::make_unique<auth::sign_in>(*directory, *engine, shards->at(0), pepper, settings.limits, random, log, metrics);
+    auth::pop3_settings pop3_defaults;
+    pop3_defaults.login_delay = static_cast<std::uint32_t>(settings.pop3_login_delay);
+    if (auto const keep = auth::pop3_keep::parse(settings.pop3_keep)) pop3_defaults.keep = *keep;  // checked by check_config()
+    pop3_policies = std::make_unique<auth::pop3_policies>(*directory, pop3_defaults);
 }
 
 void server_process::impl::build_mail()
@@ -187,6 +191,7 @@ result<void> server_process::start()
     if (!swept) return fail(swept);
     auto const recovered = run_blocking(first, admin::service::recover(*me.admin_services));
     if (!recovered) return recovered;
+    first.post([&me] { me.pop3_sweeper->start(); });
     auto listening = me.listen_all();
     if (!listening) return listening;
     auto const loaded = run_blocking(first, me.mail->start());
@@ -202,6 +207,7 @@ task<void> server_process::impl::end_conversations()
 {
     co_await smtp->stop();
     co_await imap->stop();
+    co_await pop3_sweeper->stop();
     co_await pop3->stop();
     co_await admin_http->stop();
     co_await transfer->stop();

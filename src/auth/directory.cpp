@@ -137,6 +137,7 @@ task<result<void>> directory::impl::do_add_domain(domain d)
     std::vector<store::row_change> changes;
     changes.push_back(put(rows::domain_key(d.name), rows::encode(d)));
     auto done = co_await commit(std::move(guards), std::move(changes), "add domain");
+    ++pop3_generation;
     if (!done && done.error().what == fault::kind::conflict) co_return fail(fault::kind::conflict, "the domain exists");
     co_return done;
 }
@@ -150,7 +151,9 @@ task<result<void>> directory::impl::do_update_domain(domain d)
     std::vector<store::key_guard> guards{{key, **now}};
     std::vector<store::row_change> changes;
     changes.push_back(put(key, rows::encode(d)));
-    co_return co_await commit(std::move(guards), std::move(changes), "update domain");
+    auto done = co_await commit(std::move(guards), std::move(changes), "update domain");
+    ++pop3_generation;
+    co_return done;
 }
 
 task<result<void>> directory::impl::do_remove_domain(std::string name)
@@ -166,7 +169,9 @@ task<result<void>> directory::impl::do_remove_domain(std::string name)
     std::vector<store::key_guard> guards{{key, **now}};
     std::vector<store::row_change> changes;
     changes.push_back(erase(key));
-    co_return co_await commit(std::move(guards), std::move(changes), "remove domain");
+    auto done = co_await commit(std::move(guards), std::move(changes), "remove domain");
+    ++pop3_generation;
+    co_return done;
 }
 
 // Accounts.
@@ -236,7 +241,13 @@ task<result<void>> directory::impl::do_update_account(account a)
         changes.push_back(put(rows::administrator_key(a.number), rows::encode_mark()));
     else
         changes.push_back(erase(rows::administrator_key(a.number)));
+    if (!a.pop3.empty())
+        changes.push_back(put(rows::pop3_key(a.number), rows::encode(a.pop3)));
+    else if (!before.value.pop3.empty())
+        changes.push_back(erase(rows::pop3_key(a.number)));
+    bool const other_pop3 = a.pop3 != before.value.pop3;
     auto done = co_await commit(std::move(guards), std::move(changes), "update account");
+    if (other_pop3) ++pop3_generation;
     if (done && before.value.enabled != a.enabled && account_changed) account_changed(a.number, !a.enabled);
     co_return done;
 }
@@ -259,7 +270,9 @@ task<result<void>> directory::impl::do_remove_account(account_number n)
     changes.push_back(erase(rows::administrator_key(n)));
     changes.push_back(erase(rows::intent_key(n)));
     changes.push_back(erase(rows::portal_key(n)));
+    changes.push_back(erase(rows::pop3_key(n)));
     auto done = co_await commit(std::move(guards), std::move(changes), "remove account");
+    if (!before.value.pop3.empty()) ++pop3_generation;
     if (done && account_changed) account_changed(n, true);
     co_return done;
 }
@@ -461,6 +474,19 @@ task<result<std::optional<account>>> directory::account_by_number(account_number
     if (!a) co_return fail(std::move(a));
     if (!*a) co_return std::nullopt;
     co_return std::move((*a)->value);
+}
+
+task<result<std::vector<pop3_settings>>> directory::accounts_with_pop3_settings()
+{
+    auto const found = co_await impl_->scan_all(store::key_range::prefix("e/"), most_domains);
+    if (!found) co_return fail(found);
+    std::vector<pop3_settings> all;
+    for (auto const& r : *found) {
+        auto const s = rows::decode_pop3_settings(r.value);
+        if (!s) co_return fail(s);
+        if (std::ranges::find(all, *s) == all.end()) all.push_back(*s);  // few different ones
+    }
+    co_return std::move(all);
 }
 
 task<result<void>> directory::set_alias(alias a)

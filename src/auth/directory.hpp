@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/pop3_policy.hpp"
 #include "base/executor.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
@@ -22,6 +23,7 @@ struct domain {
     std::string name;                       ///< canonical: A-labels, lower case
     std::optional<std::string> catch_all;   ///< canonical address
     char subaddress_separator = '+';        ///< '\0': none
+    pop3_settings pop3;                     ///< for its accounts that say nothing of their own
 };
 struct account {
     account_number number = 0;
@@ -33,6 +35,7 @@ struct account {
     bool administrator = false;
     bool has_portal_password = false;
     std::vector<std::string> imap_off;      ///< IMAP extensions switched off for this account: a program that stumbles over one
+    pop3_settings pop3;
 };
 struct alias {
     std::string address;                    ///< canonical
@@ -90,6 +93,8 @@ public:
     [[nodiscard]] task<result<std::optional<account>>>
     find_account(std::string address);  ///< canonicalised inside; a bare name works where there is one domain
     [[nodiscard]] task<result<std::optional<account>>> account_by_number(account_number n);
+    /// What accounts say of POP3 on their own, without their names; for pop3_policies.
+    [[nodiscard]] task<result<std::vector<pop3_settings>>> accounts_with_pop3_settings();
 
     /// Replaces. Conflict when an account has that address; over_limit beyond 1,000 targets.
     [[nodiscard]] task<result<void>> set_alias(alias a);

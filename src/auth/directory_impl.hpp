@@ -1,5 +1,6 @@
 // What directory and sign_in share behind their headers. Private to auth.
 #pragma once
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <string>
@@ -45,6 +46,7 @@ struct directory::impl {
     base::random& random;
     base::log& log;
     write_turn turn;
+    std::atomic<std::uint64_t> pop3_generation{0};  ///< rises with every change of a POP3 setting
     /// Set by sign_in: an account was disabled or removed (closed), or enabled again. Called on the owner, after the commit.
     std::function<void(account_number, bool closed)> account_changed;
 

@@ -6,10 +6,11 @@ namespace mansio::auth::rows {
 namespace {
 constexpr std::uint8_t format = 1;
 constexpr std::uint8_t kind_account = 1, kind_alias = 2;
-constexpr std::uint8_t has_catch_all = 1;
+constexpr std::uint8_t has_catch_all = 1, domain_settings = 2;
 constexpr std::uint8_t enabled = 1, administrator = 2, portal = 4, has_settings = 8;
 constexpr std::uint8_t setting_imap_off = 1;
 constexpr std::uint8_t setting_quota_messages = 2;
+constexpr std::uint8_t setting_pop3_keep = 3, setting_pop3_login_delay = 4;
 constexpr std::uint8_t read_only = 1;
 
 std::string with_number(std::string_view prefix, account_number n)
@@ -41,25 +42,81 @@ std::optional<base::row_reader> open(std::string_view row)
     return r;
 }
 
-/// What only few accounts have: tag and value.
-std::vector<std::pair<std::uint8_t, std::string>> settings_of(account const& a)
+/// What only few accounts and domains have: tag and value.
+using settings = std::vector<std::pair<std::uint8_t, std::string>>;
+
+void add_pop3(settings& out, pop3_settings const& s)
 {
-    std::vector<std::pair<std::uint8_t, std::string>> out;
+    if (s.keep) out.emplace_back(setting_pop3_keep, base::row_writer{}.u8(static_cast<std::uint8_t>(s.keep->what)).varint(s.keep->days).take());
+    if (s.login_delay) out.emplace_back(setting_pop3_login_delay, base::row_writer{}.varint(*s.login_delay).take());
+}
+
+settings settings_of(account const& a)
+{
+    settings out;
     if (!a.imap_off.empty()) out.emplace_back(setting_imap_off, base::joined(a.imap_off, " "));
     if (a.quota_messages != 0) out.emplace_back(setting_quota_messages, base::row_writer{}.varint(a.quota_messages).take());
+    add_pop3(out, a.pop3);
     return out;
 }
 
+settings settings_of(pop3_settings const& s)
+{
+    settings out;
+    add_pop3(out, s);
+    return out;
+}
+
+void write_settings(base::row_writer& w, settings const& all)
+{
+    w.varint(all.size());
+    for (auto const& [tag, value] : all) w.u8(tag).octets(value);
+}
+
+/// Spoils `row` when the value is one that nobody could have set: 0 days would empty a mailbox.
+void take_pop3(base::row_reader& row, std::uint8_t tag, std::string_view value, pop3_settings& s)
+{
+    base::row_reader r{value};
+    if (tag == setting_pop3_keep) {
+        pop3_keep k;
+        auto const what = r.u8();
+        auto const days = r.varint();
+        k.what = static_cast<pop3_keep::rule>(what);
+        k.days = static_cast<std::uint32_t>(days);
+        if (what > static_cast<std::uint8_t>(pop3_keep::rule::in_all) || days > UINT32_MAX || !pop3_keep::parse(k.text())) row.spoil();
+        if (s.keep || !r.ok() || !r.at_end()) row.spoil();
+        s.keep = k;
+    }
+    if (tag == setting_pop3_login_delay) {
+        auto const seconds = r.varint();
+        if (s.login_delay || seconds > most_login_delay || !r.ok() || !r.at_end()) row.spoil();
+        s.login_delay = static_cast<std::uint32_t>(seconds);
+    }
+}
+
 /// A tag this build does not know is left out.
-void take_settings(base::row_reader& r, account& a)
+template <class Take> void take_settings(base::row_reader& r, Take take)
 {
     auto const count = r.varint();
     for (std::uint64_t i = 0; i < count && r.ok(); ++i) {
         auto const tag = r.u8();
         auto const value = r.octets();
+        take(tag, value);
+    }
+}
+
+void take_settings(base::row_reader& r, account& a)
+{
+    take_settings(r, [&](std::uint8_t tag, std::string_view value) {
         if (tag == setting_imap_off) a.imap_off = base::words_of(value);
         if (tag == setting_quota_messages) a.quota_messages = base::row_reader{value}.varint();
-    }
+        take_pop3(r, tag, value, a.pop3);
+    });
+}
+
+void take_settings(base::row_reader& r, pop3_settings& s)
+{
+    take_settings(r, [&](std::uint8_t tag, std::string_view value) { take_pop3(r, tag, value, s); });
 }
 }  // namespace
 
@@ -76,6 +133,7 @@ std::string no_address_key() { return address_prefix({}); }
 std::string number_key(account_number n) { return with_number("n/", n); }
 std::string administrator_key(account_number n) { return with_number("m/", n); }
 std::string intent_key(account_number n) { return with_number("i/", n); }
+std::string pop3_key(account_number n) { return with_number("e/", n); }
 std::string app_password_prefix(account_number n) { return with_number("k/", n); }
 std::string app_password_key(account_number n, std::string_view hmac) { return with_number("k/", n) + std::string{hmac}; }
 std::string last_use_prefix(account_number n) { return with_number("u/", n); }
@@ -92,19 +150,20 @@ std::optional<account_number> number_of(std::string_view key) noexcept
 std::string encode(domain const& d)
 {
     auto w = begin();
-    w.u8(d.catch_all ? has_catch_all : 0).u8(static_cast<std::uint8_t>(d.subaddress_separator)).octets(d.catch_all.value_or(""));
+    auto const flags = static_cast<std::uint8_t>((d.catch_all ? has_catch_all : 0) | (d.pop3.empty() ? 0 : domain_settings));
+    w.u8(flags).u8(static_cast<std::uint8_t>(d.subaddress_separator)).octets(d.catch_all.value_or(""));
+    if (!d.pop3.empty()) write_settings(w, settings_of(d.pop3));
     return w.take_sealed();
 }
 
 std::string encode(account const& a)
 {
     auto w = begin();
-    auto const settings = settings_of(a);
+    auto const all = settings_of(a);
     auto const flags = static_cast<std::uint8_t>((a.enabled ? enabled : 0) | (a.administrator ? administrator : 0) | (a.has_portal_password ? portal : 0) |
-                                                 (settings.empty() ? 0 : has_settings));
+                                                 (all.empty() ? 0 : has_settings));
     w.u8(kind_account).varint(a.number).u8(flags).varint(a.quota_octets).octets(a.display_name).octets(a.address);
-    if (!settings.empty()) w.varint(settings.size());
-    for (auto const& [tag, value] : settings) w.u8(tag).octets(value);
+    if (!all.empty()) write_settings(w, all);
     return w.take_sealed();
 }
 
@@ -151,6 +210,13 @@ std::string encode_address(std::string_view address)
     return w.take_sealed();
 }
 
+std::string encode(pop3_settings const& s)
+{
+    auto w = begin();
+    write_settings(w, settings_of(s));
+    return w.take_sealed();
+}
+
 std::string encode_mark() { return begin().take_sealed(); }
 
 result<domain> decode_domain(std::string_view name, std::string_view row)
@@ -163,6 +229,7 @@ result<domain> decode_domain(std::string_view name, std::string_view row)
     d.subaddress_separator = static_cast<char>(r->u8());
     auto const catch_all = r->octets();
     if ((flags & has_catch_all) != 0) d.catch_all = std::string{catch_all};
+    if ((flags & domain_settings) != 0) take_settings(*r, d.pop3);
     if (!r->ok() || !r->at_end()) return damaged("d/");
     return d;
 }
@@ -233,6 +300,16 @@ result<portal_password> decode_portal_password(std::string_view row)
     p.hash = r->octets();
     if (!r->ok() || !r->at_end() || p.salt.size() != 16 || p.hash.size() != 32) return damaged("p/");
     return p;
+}
+
+result<pop3_settings> decode_pop3_settings(std::string_view row)
+{
+    auto r = open(row);
+    if (!r) return damaged("e/");
+    pop3_settings s;
+    take_settings(*r, s);
+    if (!r->ok() || !r->at_end()) return damaged("e/");
+    return s;
 }
 
 result<account_number> decode_counters(std::string_view row)

@@ -24,6 +24,7 @@ inline constexpr store::partition_id partition{store::partition_kind::directory,
 [[nodiscard]] std::string number_key(account_number n);
 [[nodiscard]] std::string administrator_key(account_number n);
 [[nodiscard]] std::string intent_key(account_number n);
+[[nodiscard]] std::string pop3_key(account_number n);
 [[nodiscard]] std::string app_password_prefix(account_number n);
 [[nodiscard]] std::string app_password_key(account_number n, std::string_view hmac);
 [[nodiscard]] std::string last_use_prefix(account_number n);
@@ -58,6 +59,7 @@ struct portal_password {
 [[nodiscard]] std::string encode(portal_password const& p);
 [[nodiscard]] std::string encode_counters(account_number next);
 [[nodiscard]] std::string encode_address(std::string_view address);
+[[nodiscard]] std::string encode(pop3_settings const& s);
 [[nodiscard]] std::string encode_mark();  ///< m/ and i/ rows
 
 /// Errors of all: broken (damaged, or of a format this build does not know).
@@ -66,6 +68,7 @@ struct portal_password {
 [[nodiscard]] result<app_password> decode_app_password(std::string_view row);
 [[nodiscard]] result<last_use> decode_last_use(std::string_view row);
 [[nodiscard]] result<portal_password> decode_portal_password(std::string_view row);
+[[nodiscard]] result<pop3_settings> decode_pop3_settings(std::string_view row);
 [[nodiscard]] result<account_number> decode_counters(std::string_view row);
 [[nodiscard]] result<std::string> decode_address(std::string_view row);
 

@@ -116,7 +116,9 @@ void add_directory_commands(CLI::App& root, online_context& ctx)
     online_command{domain, ctx, "set", "change a domain", "domain/set"}
         .text("name", "name", "domain name", true)
         .text("--catch-all", "catch_all", "address that takes mail for unknown names; empty: none")
-        .text("--subaddress-separator", "subaddress_separator", "character between name and detail; empty: none");
+        .text("--subaddress-separator", "subaddress_separator", "character between name and detail; empty: none")
+        .text("--pop3-keep", "pop3_keep", "how long POP3 leaves mail: forever, until-fetched, 7-days-after-fetch, 30-days, default")
+        .text("--pop3-login-delay", "pop3_login_delay", "least seconds between POP3 sign-ins, or default");
     online_command{domain, ctx, "remove", "no longer receive for a domain", "domain/remove"}.text("name", "name", "domain name", true);
     online_command{domain, ctx, "list", "all domains", "domain/list"};
 
@@ -137,7 +139,9 @@ void add_directory_commands(CLI::App& root, online_context& ctx)
         .flag("--disable", "enabled", false, "may not sign in; mail to it is refused")
         .flag("--administrator", "administrator", true, "may administer this server")
         .flag("--no-administrator", "administrator", false, "may no longer administer this server")
-        .text("--imap-off", "imap_off", "IMAP extensions switched off for its programs: \"SORT NOTIFY\"; empty: none");
+        .text("--imap-off", "imap_off", "IMAP extensions switched off for its programs: \"SORT NOTIFY\"; empty: none")
+        .text("--pop3-keep", "pop3_keep", "how long POP3 leaves mail: forever, until-fetched, 7-days-after-fetch, 30-days, default")
+        .text("--pop3-login-delay", "pop3_login_delay", "least seconds between POP3 sign-ins, or default");
     online_command{account, ctx, "remove", "remove an account and all its mail, for good", "account/remove"}.text("address", "address",
                                                                                                                   "address of the account", true);
     online_command{account, ctx, "list", "accounts, by address", "account/list"}

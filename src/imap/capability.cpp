@@ -17,6 +17,8 @@ constexpr std::array table{
     //         extension    advertised as   source               before sign-in  part of IMAP4rev2
     capability{acl, "ACL", "RFC 4314", late, extra},
     capability{appendlimit, "APPENDLIMIT", "RFC 7889", late, extra},
+    capability{binary, "BINARY", "RFC 3516", late, rev2},
+    capability{catenate, "CATENATE", "RFC 4469", late, extra},
     capability{children, "CHILDREN", "RFC 3348", late, extra},
     capability{compress_deflate, "COMPRESS=DEFLATE", "RFC 4978", late, extra},
     capability{condstore, "CONDSTORE", "RFC 7162 §3.1", late, extra},
@@ -34,6 +36,7 @@ constexpr std::array table{
     capability{list_myrights, "LIST-MYRIGHTS", "RFC 8440", late, extra},
     capability{list_status, "LIST-STATUS", "RFC 5819", late, rev2},
     capability{literal_plus, "LITERAL+", "RFC 7888", early, extra},
+    capability{literal_minus, "LITERAL-", "RFC 7888 §5", early, rev2},
     capability{extension::move, "MOVE", "RFC 6851", late, rev2},
     capability{multiappend, "MULTIAPPEND", "RFC 3502", late, extra},
     capability{multisearch, "MULTISEARCH", "RFC 7377", late, extra},
@@ -46,6 +49,7 @@ constexpr std::array table{
     capability{quota, "QUOTA", "RFC 9208", late, extra},
     capability{quota_message, "QUOTA=RES-MESSAGE", "RFC 9208 §5.2", late, extra},
     capability{quota_storage, "QUOTA=RES-STORAGE", "RFC 9208 §5.1", late, extra},
+    capability{extension::replace, "REPLACE", "RFC 8508", late, extra},
     capability{sasl_ir, "SASL-IR", "RFC 4959", early, rev2},
     capability{savedate, "SAVEDATE", "RFC 8514", late, extra},
     capability{searchres, "SEARCHRES", "RFC 5182", late, rev2},
@@ -59,6 +63,7 @@ constexpr std::array table{
     capability{uidplus, "UIDPLUS", "RFC 4315", late, rev2},
     capability{unauthenticate, "UNAUTHENTICATE", "RFC 8437", late, extra},
     capability{unselect, "UNSELECT", "RFC 3691", late, rev2},
+    capability{url_partial, "URL-PARTIAL", "RFC 5550 §5.7.1", late, extra},
     capability{utf8_accept, "UTF8=ACCEPT", "RFC 6855", late, extra},
     capability{within, "WITHIN", "RFC 5032", late, extra},
 };
@@ -66,13 +71,18 @@ static_assert(std::ranges::is_sorted(table, {}, &capability::name));
 static_assert(table.size() + 1 == static_cast<std::size_t>(count), "every extension has its row");
 
 /// What is nothing without something else: it goes with it. Chains stand in order.
-constexpr std::pair stands_on[]{
-    std::pair{extension::sort_display, extension::sort},
+constexpr std::pair<extension, extension> stands_on[]{
+    {extension::sort_display, extension::sort},
     {esort, extension::sort},
     {context_sort, esort},
     {context_search, esearch},
     {extension::partial, esearch},
     {multisearch, esearch},
+    {url_partial, catenate},
+    {list_myrights, acl},
+    {list_myrights, list_extended},
+    {quota_message, quota},
+    {quota_storage, quota},
 };
 
 }  // namespace
@@ -90,12 +100,6 @@ void extension_set::remove(extension_set const& off) noexcept
     for (auto const& [what, below] : stands_on)
         if (!has(below)) bits_[static_cast<std::size_t>(what)] = false;
     add(none);
-    auto const drop = [this](extension e) { bits_[static_cast<std::size_t>(e)] = false; };
-    if (!has(acl)) drop(list_myrights);
-    if (!has(quota)) {
-        drop(quota_message);
-        drop(quota_storage);
-    }
     if (std::ranges::any_of(table, [this](auto const& c) { return c.in_rev2 && !has(c.what); })) bits_[static_cast<std::size_t>(imap4rev2)] = false;
 }
 

@@ -8,12 +8,14 @@ namespace {
 /// Octets of a refused non-synchronizing literal that are read and dropped to keep the place; more than that ends the conversation.
 constexpr std::uint64_t worth_skipping = 256U * 1024U;
 
-/// "tag APPEND mailbox" is complete and what is announced next is a message, not the mailbox's name.
+/// "tag APPEND mailbox" or "tag REPLACE 4 mailbox" is complete: what is announced next is of a message, not the mailbox's name.
 bool announces_message(std::string_view text)
 {
     wire::scanner in{text};
-    if (!in.tag() || !in.take(' ') || !in.take_word("APPEND") || !in.take(' ')) return false;
-    return in.astring() && in.take(' ');
+    if (!in.tag() || !in.take(' ')) return false;
+    if (in.take_word("APPEND")) return in.take(' ') && in.astring() && in.take(' ');
+    static_cast<void>(in.take_text("UID "));
+    return in.take_word("REPLACE") && in.take(' ') && (in.take('*') || in.atom()) && in.take(' ') && in.astring() && in.take(' ');
 }
 
 std::unexpected<fault> lost(char const* say) { return fail(fault::kind::over_limit, say, "literal"); }
@@ -22,9 +24,12 @@ std::unexpected<fault> lost(char const* say) { return fail(fault::kind::over_lim
 
 command_bounds command_bounds::before_login(base::limits const& l) noexcept
 {
-    return {l.imap_line_before_login, l.imap_literal_before_login, l.imap_literals, l.imap_line_before_login, false};
+    return {l.imap_line_before_login, l.imap_literal_before_login, l.imap_literals, l.imap_line_before_login, UINT64_MAX, false};
 }
-command_bounds command_bounds::after_login(base::limits const& l) noexcept { return {l.imap_line, l.imap_literal, l.imap_literals, l.imap_command, true}; }
+command_bounds command_bounds::after_login(base::limits const& l) noexcept
+{
+    return {l.imap_line, l.imap_literal, l.imap_literals, l.imap_command, UINT64_MAX, true};
+}
 
 task<result<void>> skip_octets(net::buffered_stream& peer, std::uint64_t octets, base::monotonic_time deadline)
 {
@@ -43,6 +48,7 @@ namespace {
 std::optional<fault> objection(wire::literal_head const& head, std::size_t so_far, std::uint64_t seen, command_bounds const& bounds)
 {
     if (head.binary) return fault{fault::kind::syntax, "a literal8 is for messages only"};
+    if (!head.synchronizing && head.octets > bounds.unasked) return fault{fault::kind::syntax, "[TOOBIG] the literal is too long to come unasked"};
     if (head.octets > bounds.literal) return fault{fault::kind::over_limit, "[TOOBIG] the literal is too long"};
     if (seen > bounds.literals || so_far + head.octets > bounds.total) return fault{fault::kind::over_limit, "[LIMIT] the command is too long"};
     return std::nullopt;

@@ -18,7 +18,8 @@ struct command_bounds {
     std::uint64_t literal;
     std::uint64_t literals;
     std::uint64_t total;
-    bool may_append;  ///< signed in: APPEND's message literal is left for the command
+    std::uint64_t unasked;  ///< octets of a literal that comes without being asked for (RFC 7888): all with LITERAL+, 4096 with LITERAL-, else none
+    bool may_append;        ///< signed in: APPEND's message literal is left for the command
     [[nodiscard]] static command_bounds before_login(base::limits const& l) noexcept;
     [[nodiscard]] static command_bounds after_login(base::limits const& l) noexcept;
 };
@@ -33,7 +34,7 @@ struct command_timing {
 
 struct raw_command {
     std::string text;                            ///< without the last line end; literals in place
-    std::optional<wire::literal_head> message;   ///< APPEND: `text` ends before this announcement; nothing was answered and nothing of it read
+    std::optional<wire::literal_head> message;   ///< APPEND, REPLACE: `text` ends before this announcement; nothing was answered and nothing of it read
     std::optional<fault> refusal;                ///< over a bound, but the place is known: answer with it and go on
 };
 

@@ -5,6 +5,7 @@
 #include "imap/commands/fetch_items.hpp"
 #include "imap/contexts.hpp"
 #include "imap/session.hpp"
+#include "imap/uid_walk.hpp"
 #include "imap/wire/writer.hpp"
 
 namespace mansio::imap {
@@ -92,9 +93,10 @@ store::uid_set selected_mailbox::uids(position_ranges const& p) const
 
 void selected_mailbox::note_known(std::vector<store::uid> const& changed, store::mailbox_view const& after)
 {
+    uid_walk walk;
     for (auto const u : changed)
-        if (auto const at = after.find(u)) known.emplace_back(u, after.at(*at).modseq);
-    std::ranges::sort(known);
+        if (auto const at = walk.find(after, u)) known.emplace_back(u, after.at(*at).modseq);
+    if (!std::ranges::is_sorted(known)) std::ranges::sort(known);
 }
 
 void append_flags(std::string& out, store::mailbox_view const& view, store::flag_set const& flags, bool recent)
@@ -208,9 +210,12 @@ task<result<void>> announce_flags(session& s, store::mailbox_view_ptr old, store
         if (now->uid_at(position) < old->uid_next()) changed.push_back(position);
     });
     std::string out;
+    auto known = m.known.begin();  // both rise
     for (auto const position : changed) {
         auto const entry = now->at(position);
-        if (std::ranges::binary_search(m.known, std::pair{entry.uid, entry.modseq})) continue;
+        std::pair const told{entry.uid, entry.modseq};
+        while (known != m.known.end() && *known < told) ++known;
+        if (known != m.known.end() && *known == told) continue;
         append_flags_fetch(out, s, m, *now, position + 1, entry);
         if (out.size() < piece) continue;
         auto const sent = co_await s.send(out);

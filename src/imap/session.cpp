@@ -59,7 +59,10 @@ bool session::moving() const { return user_ != nullptr && &owner() != &home_; }
 command_timing session::timing() const noexcept { return {srv_.clock, wait_until(), base::limits::seconds(srv_.limits.imap_write_wait)}; }
 command_bounds session::bounds() const noexcept
 {
-    return phase_ == phase::greeted ? command_bounds::before_login(srv_.limits) : command_bounds::after_login(srv_.limits);
+    auto b = phase_ == phase::greeted ? command_bounds::before_login(srv_.limits) : command_bounds::after_login(srv_.limits);
+    constexpr std::uint64_t small = 4096;  // RFC 7888 §5
+    if (!offers(extension::literal_plus)) b.unasked = offers(extension::literal_minus) ? small : 0;
+    return b;
 }
 base::monotonic_time session::wait_until() const noexcept
 {
@@ -296,6 +299,7 @@ std::string session::capabilities() const
     bool const before = phase_ == phase::greeted;
     for (auto const& c : imap::capabilities()) {
         if (!offers(c.what) || c.what == extension::imap4rev2 || (before && !c.before_sign_in)) continue;
+        if (c.what == extension::literal_minus && offers(extension::literal_plus)) continue;  // RFC 7888 §5: never both
         out += ' ';
         out += c.name;
         if (c.what == extension::acl) out += " RIGHTS=texk";  // RFC 4314 §2.2: the rights that RFC 2086 had not
@@ -370,6 +374,7 @@ void session::sign_out() noexcept
     rev2_ = utf8_ = condstore_ = qresync_ = false;
     on_ = extension_set::all();
     on_.remove(srv_.options.off);
+    if (srv_.people == nullptr) on_.remove(needs_people());
 }
 
 void session::forget() noexcept

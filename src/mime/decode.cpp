@@ -20,21 +20,21 @@ constexpr auto base64_values = [] {
 }();
 }  // namespace
 
-std::string decode_base64(std::string_view text)
+void finish_base64(std::uint32_t& group, unsigned& have, std::string& out)
 {
-    std::string out;
-    out.reserve(text.size() / 4 * 3 + 3);
-    std::uint32_t group = 0;
-    unsigned have = 0;
-    auto const finish = [&] {  // two letters carry one octet, three carry two; one carries none
-        if (have == 2) out += static_cast<char>(group >> 4U);
-        if (have == 3) (out += static_cast<char>(group >> 10U)) += static_cast<char>(group >> 2U);
-        group = have = 0;
-    };
+    // Two letters carry one octet, three carry two; one carries none.
+    if (have == 2) out += static_cast<char>(group >> 4U);
+    if (have == 3) (out += static_cast<char>(group >> 10U)) += static_cast<char>(group >> 2U);
+    group = have = 0;
+}
+
+void decode_base64_some(std::string_view text, std::uint32_t& group, unsigned& have, std::string& out)
+{
+    out.reserve(out.size() + text.size() / 4 * 3 + 3);
     for (unsigned char const c : text) {
         auto const v = base64_values[c];
         if (v < 0) {
-            if (c == '=') finish();
+            if (c == '=') finish_base64(group, have, out);
             continue;
         }
         group = group << 6U | static_cast<std::uint32_t>(v);
@@ -44,7 +44,15 @@ std::string decode_base64(std::string_view text)
         out += static_cast<char>(group);
         group = have = 0;
     }
-    finish();
+}
+
+std::string decode_base64(std::string_view text)
+{
+    std::string out;
+    std::uint32_t group = 0;
+    unsigned have = 0;
+    decode_base64_some(text, group, have, out);
+    finish_base64(group, have, out);
     return out;
 }
 

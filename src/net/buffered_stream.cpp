@@ -65,8 +65,10 @@ bool buffered_stream::still_there()
     if (!in_) in_ = std::make_unique<buffers>();
     auto const got = stream_->try_read(in_->make_room(1));
     if (got && *got) in_->end += **got;
-    if (in_->size() == 0) in_.reset();
-    return got && (!*got || **got != 0);
+    bool const more = in_->size() != 0;
+    if (!more) in_.reset();
+    // An end with commands before it is a script that says all at once and listens (`nc -N`), not somebody gone.
+    return got && (!*got || **got != 0 || more);
 }
 
 bool buffered_stream::has_line() const noexcept { return has_unread() && !discarding_ && in_->held().find('\n') != std::string_view::npos; }
@@ -179,6 +181,7 @@ task<result<readiness>> buffered_stream::wait_readable(monotonic_time deadline)
 {
     if (has_unread()) co_return readiness::readable;
     in_.reset();
+    if (out_.empty()) std::string{}.swap(out_);
     co_return co_await stream_->wait_readable(deadline);
 }
 
@@ -188,8 +191,14 @@ std::size_t buffered_stream::queued() const noexcept { return out_.size(); }
 task<result<void>> buffered_stream::flush(monotonic_time deadline)
 {
     if (out_.empty()) co_return result<void>{};
-    auto const pending = std::exchange(out_, {});
-    co_return co_await stream_->write(pending, deadline);
+    auto pending = std::exchange(out_, {});
+    auto const written = co_await stream_->write(pending, deadline);
+    // A reply that goes on gets its room back instead of growing into it anew; a connection at rest holds none.
+    if (written && out_.empty() && pending.capacity() > small_read) {
+        pending.clear();
+        out_ = std::move(pending);
+    }
+    co_return written;
 }
 
 task<result<void>> buffered_stream::send(std::string_view octets, monotonic_time deadline)

@@ -118,6 +118,8 @@ public:
     /// Queues octets; nothing is sent before flush(), or when `high_water` octets are queued (send() then flushes and waits).
     void put(std::string_view octets);
     [[nodiscard]] std::size_t queued() const noexcept;
+    /// What is queued, for writers that append to it themselves instead of making a copy first. They send({}) often enough to keep the bound.
+    [[nodiscard]] std::string& queue() noexcept { return out_; }
     [[nodiscard]] task<result<void>> flush(monotonic_time deadline);
     /// put() then flush() when more than 64 KiB are queued: for long replies, keeps the bound of 256 KiB a connection (trust.md I15).
     [[nodiscard]] task<result<void>> send(std::string_view octets, monotonic_time deadline);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/pop3_policy.hpp"
 #include "store/account.hpp"
 
 namespace mansio::pop3 {
@@ -23,38 +24,51 @@ private:
 };
 
 /// Messages are numbered from 1 and keep their numbers until the session ends, whatever other sessions do meanwhile.
-/// Nothing changes in the store before update(). Threads: the account's owner.
+/// No message leaves the store before update(). Threads: the account's owner.
 class maildrop {
 public:
-    /// Errors: those of account_ref.
-    [[nodiscard]] static task<result<std::unique_ptr<maildrop>>> open(store::account_ref account, std::shared_ptr<void> lock);
+    /// Notes the sign-in where the policy has a delay. Errors: refused with detail "login_delay"; those of account_ref.
+    [[nodiscard]] static task<result<std::unique_ptr<maildrop>>> open(store::account_ref account, std::shared_ptr<void> lock, auth::pop3_policy policy);
 
     [[nodiscard]] std::uint32_t size() const noexcept { return view_->size(); }             ///< those marked too
     [[nodiscard]] std::uint32_t left() const noexcept { return size() - marked_; }
     [[nodiscard]] std::uint64_t octets_left() const noexcept { return octets_left_; }
     [[nodiscard]] bool has(std::uint32_t number) const noexcept { return number >= 1 && number <= size() && !deleted_[number - 1]; }
     [[nodiscard]] std::uint64_t octets(std::uint32_t number) const { return view_->at(number - 1).size; }
-    /// "UIDVALIDITY.UID": the same for as long as the mailbox lives, never used again (RFC 1939 §7 UIDL; at most 70 octets).
-    [[nodiscard]] std::string unique_id(std::uint32_t number) const;
+    /// store::pop3_marks::unique_id(): at most 70 octets, never of another message (RFC 1939 §7 UIDL).
+    [[nodiscard]] std::string unique_id(std::uint32_t number) const { return marks_.unique_id(view_->at(number - 1)); }
     [[nodiscard]] bool may_delete() const noexcept { return may_delete_; }
+    [[nodiscard]] auth::pop3_policy const& policy() const noexcept { return policy_; }
     void mark(std::uint32_t number);
     void unmark_all();
+    /// How many update() will remove: those marked, and those fetched where the policy keeps nothing longer (RFC 2449 §6.7, EXPIRE 0).
+    [[nodiscard]] std::uint32_t going() const noexcept;
 
     /// Errors: not_found (expunged by another session).
-    [[nodiscard]] task<result<store::email_record_ptr>> email(std::uint32_t number) const;
+    [[nodiscard]] task<result<store::email_record_ptr>> email(std::uint32_t number);
     [[nodiscard]] task<result<std::string>> read(store::email_record_ptr email, std::uint64_t offset, std::uint64_t length) const;
-    /// The UPDATE state: removes what is marked, in the store, and returns when that is durable.
+    /// It was sent whole. Dates of first fetches are written now and then, and by note_fetched().
+    [[nodiscard]] task<void> fetched(std::uint32_t number);
+    /// Writes what fetched() still holds; at the latest when the session ends, however it ends. Errors: what is not written is kept for another try.
+    [[nodiscard]] task<result<void>> note_fetched();
+    /// The UPDATE state: removes what is marked, in one commit of the store, and returns when that is durable.
     [[nodiscard]] task<result<void>> update();
 
 private:
     store::account_ref account_;
     std::shared_ptr<void> lock_;
+    auth::pop3_policy policy_;
     store::mailbox_id mailbox_ = 0;
     store::mailbox_view_ptr view_;
-    std::vector<bool> deleted_;
+    store::pop3_marks marks_;
+    std::vector<bool> deleted_, fetched_;
+    std::vector<store::email_id> to_note_;
     std::uint32_t marked_ = 0;
     std::uint64_t octets_left_ = 0, octets_ = 0;
     bool may_delete_ = false;
+    // Records read ahead for those who fetch one after the other.
+    std::vector<store::email_record_ptr> ahead_;
+    std::uint32_t ahead_from_ = 0, ahead_most_ = 1;
 };
 
 }  // namespace mansio::pop3

@@ -103,6 +103,8 @@ server::server(services s)
 {}
 server::~server() = default;
 
+std::shared_ptr<maildrop_locks> server::locks() const { return impl_->locks; }
+
 void server::serve(base::executor& here, net::accepted connection, bool implicit_tls)
 {
     session_start s;

@@ -5,6 +5,7 @@
 
 #include "base/executor.hpp"
 #include "net/shard.hpp"
+#include "pop3/maildrop.hpp"
 #include "pop3/services.hpp"
 
 namespace mansio::pop3 {
@@ -26,6 +27,8 @@ public:
 
     /// Starts a conversation on `here`, counted until it ends or moves. Call on `here`.
     void serve(base::executor& here, net::accepted connection, bool implicit_tls);
+    /// The maildrops in use, for who else must not touch one that is.
+    [[nodiscard]] std::shared_ptr<maildrop_locks> locks() const;
     /// Closes every session between two commands (nothing is deleted: RFC 1939 §6), waits until `deadline`, then cuts what is left. New connections
     /// are closed at once.
     [[nodiscard]] task<void> stop(base::monotonic_time deadline);

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "auth/pop3_policies.hpp"
 #include "auth/sign_in.hpp"
 #include "base/clock.hpp"
 #include "base/limits.hpp"
@@ -22,6 +23,7 @@ struct options {
 struct services {
     store::accounts& accounts;
     auth::sign_in& sign_in;
+    auth::pop3_policies& policies;
     net::tls_server_context* tls = nullptr;  ///< nullptr: no STLS, no implicit TLS
     base::limits const& limits;
     base::clock& clock;

@@ -17,7 +17,9 @@ figures::figures(base::metrics& m)
       strikes_out(m.get_counter("mansio_pop3_strikes_total", "connections closed after too many refused commands in a row")),
       moved(m.get_counter("mansio_pop3_handovers_total", "connections handed to their account's shard after sign-in")),
       retrieved(m.get_counter("mansio_pop3_messages_retrieved_total", "messages sent whole")),
-      deleted(m.get_counter("mansio_pop3_messages_deleted_total", "messages removed by QUIT"))
+      deleted(m.get_counter("mansio_pop3_messages_deleted_total", "messages removed by QUIT")),
+      in_use(m.get_counter("mansio_pop3_in_use_total", "sign-ins refused because another session had the maildrop")),
+      too_early(m.get_counter("mansio_pop3_login_delay_total", "sign-ins refused because the last one was too recent"))
 {}
 
 session::session(services const& srv, maildrop_locks& locks, figures& f, base::executor& home, session_start start)
@@ -29,6 +31,8 @@ session::session(services const& srv, maildrop_locks& locks, figures& f, base::e
       held_(std::move(start.held)),
       id_(std::move(start.id)),
       user_(std::move(start.user)),
+      speaks_(start.speaks),
+      utf8_(start.utf8),
       implicit_tls_(start.implicit_tls)
 {
     figures_.sessions.add(1);
@@ -71,6 +75,8 @@ session_start session::take()
     on.held = std::move(held_);
     on.user = std::move(user_);
     on.id = id_;
+    on.utf8 = utf8_;
+    on.speaks = speaks_;
     return on;
 }
 
@@ -83,7 +89,7 @@ task<session_end> session::run()
         auto const flushed = co_await peer_.flush(write_by());
         if (flushed) co_return session_end::moves;
     }
-    drop_.reset();  // before the peer learns that we are done: it may come again at once
+    co_await release_drop();  // before the peer learns that we are done: it may come again at once
     revocation_.reset();
     auto const sent = co_await peer_.flush(write_by());
     if (sent) co_await peer_.raw().finish();
@@ -180,7 +186,7 @@ task<reply> session::dispatch(std::string line)
 void session::answer(reply const& r)
 {
     if (r.what == reply::kind::none) return;
-    peer_.put((r.what == reply::kind::ok ? "+OK " : "-ERR ") + r.text + "\r\n");
+    peer_.put((r.what == reply::kind::ok ? "+OK " : "-ERR ") + in_language(speaks_, r.text) + "\r\n");
     if (r.what == reply::kind::ok) strikes_ = 0;
     if (r.what != reply::kind::bad || ++strikes_ < srv_.limits.pop3_strikes || phase_ == phase::over) return;
     figures_.strikes_out.add();
@@ -208,6 +214,8 @@ void session::forget() noexcept
 {
     user_name_.reset();
     fresh_ = true;
+    utf8_ = false;
+    speaks_ = language::english;  // somebody in the middle may have chosen it (RFC 6856 §7)
 }
 
 task<reply> session::sign_in(std::string user, std::string secret)
@@ -232,20 +240,41 @@ task<reply> session::open_drop()
     revocation_ = srv_.sign_in.on_revoked(user_->who, [this] { abort(); });
     auto lock = locks_.take(user_->account);
     if (!lock) {
+        figures_.in_use.add();
         end();
-        co_return reply::refused("[IN-USE] another session has this maildrop");  // RFC 2449 §8.1.1
+        co_return reply::refused("[IN-USE] another session has this maildrop");  // RFC 2449 §8.1.2
     }
-    auto opened = co_await maildrop::open(srv_.accounts.open(user_->account, user_->who), std::move(lock));
-    if (!opened) {
-        srv_.log.error("pop3_maildrop", {{"session", id_}, {"account", user_->address}, {"fault", opened.error()}});
+    auto const policy = co_await srv_.policies.of(user_->account);
+    if (!policy) co_return cannot_open(policy.error());
+    auto opened = co_await maildrop::open(srv_.accounts.open(user_->account, user_->who), std::move(lock), *policy);
+    if (!opened && opened.error().what == fault::kind::refused && opened.error().detail == "login_delay") {
+        figures_.too_early.add();
         end();
-        co_return reply::refused("[SYS/TEMP] the maildrop cannot be opened now");
+        co_return reply::refused("[LOGIN-DELAY] the last sign-in was less than " + std::to_string(policy->login_delay) + " seconds ago");  // RFC 2449 §8.1.1
     }
+    if (!opened) co_return cannot_open(opened.error());
     drop_ = std::move(*opened);
     phase_ = phase::transaction;
     counted_ = true;
     figures_.signed_in.add(1);
     co_return reply::ok(std::to_string(drop_->size()) + " messages");
+}
+
+reply session::cannot_open(fault const& why)
+{
+    srv_.log.error("pop3_maildrop", {{"session", id_}, {"account", user_->address}, {"fault", why}});
+    end();
+    // RFC 3206 §4: damage does not go away by itself; what does is worth another try.
+    if (why.what == fault::kind::broken) return reply::refused("[SYS/PERM] the maildrop cannot be opened");
+    return reply::refused("[SYS/TEMP] the maildrop cannot be opened now");
+}
+
+task<void> session::release_drop()
+{
+    if (!drop_) co_return;
+    auto const noted = co_await drop_->note_fetched();
+    if (!noted) srv_.log.error("pop3_fetch_dates", {{"session", id_}, {"account", user_->address}, {"fault", noted.error()}});
+    drop_.reset();
 }
 
 }  // namespace mansio::pop3

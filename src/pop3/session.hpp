@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "net/shard.hpp"
+#include "pop3/language.hpp"
 #include "pop3/maildrop.hpp"
 #include "pop3/services.hpp"
 
@@ -18,7 +19,7 @@ enum class phase : std::uint8_t { authorization, transaction, over };
 struct figures {
     explicit figures(base::metrics& m);
     base::gauge &sessions, &signed_in;
-    base::counter &lines_too_long, &timeouts, &strikes_out, &moved, &retrieved, &deleted;
+    base::counter &lines_too_long, &timeouts, &strikes_out, &moved, &retrieved, &deleted, &in_use, &too_early;
 };
 
 /// What a command answers.
@@ -52,6 +53,8 @@ struct session_start {
     bool implicit_tls = false;
     std::optional<auth::signed_in> user;
     std::string id;  ///< of a moved one
+    bool utf8 = false;
+    language speaks = language::english;
 };
 enum class session_end : std::uint8_t { closed, moves };
 
@@ -83,10 +86,18 @@ public:
         return secure() || (srv_.options.cleartext_sign_in && (peer_.raw().local() || peer_.raw().peer().address.is_loopback()));
     }
     [[nodiscard]] pop3::maildrop& drop() noexcept { return *drop_; }
-    void release_drop() noexcept { drop_.reset(); }
+    /// Writes what the maildrop still has to note, then frees it for others.
+    [[nodiscard]] task<void> release_drop();
+    /// UTF8 was said (RFC 6856 §2.1).
+    [[nodiscard]] bool utf8() const noexcept { return utf8_; }
+    void begin_utf8() noexcept { utf8_ = true; }
+    [[nodiscard]] language speaks() const noexcept { return speaks_; }
+    void speak(language l) noexcept { speaks_ = l; }
     [[nodiscard]] std::optional<std::string>& user_name() noexcept { return user_name_; }
     [[nodiscard]] base::monotonic_time read_by() const noexcept { return srv_.clock.monotonic() + base::limits::seconds(srv_.limits.pop3_wait); }
     [[nodiscard]] base::monotonic_time write_by() const noexcept { return srv_.clock.monotonic() + base::limits::seconds(srv_.limits.imap_write_wait); }
+    /// "+OK TEXT" with its line end, in the session's language: the first line of a long reply.
+    [[nodiscard]] std::string ok_line(std::string_view text) const { return "+OK " + in_language(speaks_, text) + "\r\n"; }
     /// Part of a long reply. False: nobody reads any more, and the conversation is over.
     [[nodiscard]] task<bool> send(std::string_view octets);
     /// Checks a name and a secret. On success the reply is that of the open maildrop, or, when the session moves, none yet.
@@ -103,6 +114,7 @@ private:
     [[nodiscard]] task<bool> first_octet_fits(base::monotonic_time deadline);
     [[nodiscard]] task<reply> dispatch(std::string line);
     [[nodiscard]] task<reply> open_drop();
+    [[nodiscard]] reply cannot_open(fault const& why);
     [[nodiscard]] bool moving() const;
     [[nodiscard]] auth::source source() const;
     void answer(reply const& r);
@@ -121,7 +133,8 @@ private:
     std::shared_ptr<void> revocation_;
     pop3::phase phase_ = phase::authorization;
     std::uint64_t strikes_ = 0, failures_ = 0;
-    bool implicit_tls_ = false, carried_ = false, fresh_ = true, stopping_ = false, counted_ = false;
+    language speaks_ = language::english;
+    bool utf8_ = false, implicit_tls_ = false, carried_ = false, fresh_ = true, stopping_ = false, counted_ = false;
 };
 
 }  // namespace mansio::pop3

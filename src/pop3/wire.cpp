@@ -12,7 +12,8 @@ std::optional<command_line> parse_command(std::string_view line)
     auto const space = line.find(' ');
     auto const verb = line.substr(0, space);
     auto const letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
-    if (verb.size() < 3 || verb.size() > 4 || !std::ranges::all_of(verb, letter)) return std::nullopt;
+    if (verb.size() < 3 || verb.size() > 4 || !std::ranges::all_of(verb.substr(0, 3), letter)) return std::nullopt;
+    if (!letter(verb.back()) && !(verb.back() >= '0' && verb.back() <= '9')) return std::nullopt;  // UTF8
     command_line out;
     out.verb = base::to_upper_ascii(verb);
     if (space != std::string_view::npos) out.rest = line.substr(space + 1);
@@ -48,7 +49,42 @@ void dot_writer::emit(std::string_view segment, std::string& out)
     at_start_ = false;
 }
 
+namespace {
+/// Nothing to change inside: every LF follows a CR, every CR precedes an LF, no line begins with a dot. Branchless, so that compilers make it wide.
+/// `before` is the octet ahead of the first.
+bool is_clean(char before, std::string_view block) noexcept
+{
+    auto const* const p = block.data();
+    unsigned odd = static_cast<unsigned>((p[0] == '\n') != (before == '\r')) | static_cast<unsigned>(p[0] == '.' && before == '\n');
+    for (std::size_t i = 1; i < block.size(); ++i) {
+        auto const line_end = static_cast<unsigned>(p[i - 1] == '\r');
+        auto const line_start = static_cast<unsigned>(p[i - 1] == '\n');
+        odd |= (static_cast<unsigned>(p[i] == '\n') ^ line_end) | (static_cast<unsigned>(p[i] == '.') & line_start);
+    }
+    return odd == 0;
+}
+}  // namespace
+
 void dot_writer::text(std::string_view piece, std::string& out)
+{
+    // Most of most messages needs no change: whole blocks are looked at and copied, and only those that need it go line by line.
+    while (!piece.empty()) {
+        auto const block = piece.substr(0, block_octets);
+        piece.remove_prefix(block.size());
+        char const before = after_cr_ ? '\r' : at_start_ ? '\n' : 'x';
+        if (!is_clean(before, block)) {
+            lines(block, out);
+            continue;
+        }
+        // A CR at the end belongs to a line end only if LF follows: it waits for the next block, as in lines(). One that waited is due now.
+        if (after_cr_) out += '\r';
+        after_cr_ = block.back() == '\r';
+        at_start_ = block.back() == '\n';
+        out += block.substr(0, block.size() - (after_cr_ ? 1 : 0));
+    }
+}
+
+void dot_writer::lines(std::string_view piece, std::string& out)
 {
     while (!piece.empty()) {
         if (after_cr_) {  // CRLF, or a bare CR

@@ -22,13 +22,15 @@ struct command_line {
 [[nodiscard]] std::optional<std::uint32_t> parse_number(std::string_view text) noexcept;
 
 /// Writes a message as a multi-line reply: dots at line starts doubled, a bare CR or LF becomes CRLF so that no reader can see the end where it is not,
-/// the last line ended, then "." (RFC 1939 §3). Feed it pieces cut anywhere.
+/// the last line ended, then "." (RFC 1939 §3). Feed it pieces cut anywhere. Appends to `out`.
 class dot_writer {
 public:
     void text(std::string_view piece, std::string& out);
     void end(std::string& out);
 
 private:
+    static constexpr std::size_t block_octets = 1024;
+    void lines(std::string_view piece, std::string& out);
     void emit(std::string_view segment, std::string& out);
     bool at_start_ = true, after_cr_ = false;
 };

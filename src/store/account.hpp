@@ -107,6 +107,12 @@ struct mailbox_counts {
     std::uint64_t octets = 0;
 };
 
+/// A part with its transfer encoding undone.
+struct decoded_part {
+    std::uint64_t octets = 0;
+    bool has_nul = false;
+};
+
 /// A message's stored facts. The ready wire texts are slices of the stored row: a FETCH of them opens no blob.
 class email_record {
 public:
@@ -121,6 +127,9 @@ public:
     [[nodiscard]] virtual std::string_view bodystructure_text() const noexcept = 0;
     /// Decoded on first use. Offsets count from the blob's start: add prefix().size() for those of the whole.
     [[nodiscard]] virtual mime::summary const& summary() const = 0;
+    /// What somebody found decoding part `index` of summary().parts, while the record is loaded. Threads: any.
+    [[nodiscard]] virtual std::optional<decoded_part> decoded(std::uint32_t index) const = 0;
+    virtual void remember_decoded(std::uint32_t index, decoded_part what) const = 0;
 };
 using email_record_ptr = std::shared_ptr<email_record const>;
 
@@ -132,6 +141,7 @@ struct new_message {
     std::shared_ptr<mime::summary const> summary;
     std::vector<std::string> flags;                  ///< names
     mime::date_time internal_date;
+    std::string pop3_id;                             ///< its UIDL at the server it comes from; ignored unless is_pop3_unique_id()
 };
 /// A delivery's name: the same one twice changes nothing the second time, for 30 days.
 using delivery_id = std::string;
@@ -144,6 +154,27 @@ struct appended {
 struct copied {
     std::uint32_t uid_validity = 0;          ///< of the destination
     std::vector<store::uid> from, to;        ///< pairwise
+};
+
+/// How the UIDL of an email begins that is named by its number.
+inline constexpr std::string_view pop3_number_prefix = "m.";
+/// RFC 1939 §7: 1 to 70 octets from 0x21 to 0x7E; and not of the form of our own.
+[[nodiscard]] bool is_pop3_unique_id(std::string_view id) noexcept;
+
+/// What POP3 knows of an email beside what the mailbox has.
+struct pop3_mark {
+    email_id email = 0;
+    std::int64_t fetched = 0;  ///< first sent whole by RETR, unix seconds; 0: never
+    std::string unique_id;     ///< from an import; empty: the computed one
+};
+struct pop3_marks {
+    email_id numbered_from = 1;
+    std::uint32_t uid_validity = 0;
+    std::vector<pop3_mark> marks;  ///< by email
+    /// Stays with the email: through restarts, moves to another mailbox and back, RENAME of INBOX, a new UIDVALIDITY. Copies of one email in
+    /// one mailbox share it (RFC 1939 §7 lets identical messages do so). Emails of before this was stored keep "UIDVALIDITY.UID".
+    [[nodiscard]] std::string unique_id(message_entry const& e) const;
+    [[nodiscard]] pop3_mark const* find(email_id e) const noexcept;
 };
 
 enum class flag_operation : std::uint8_t { replace, add, remove };
@@ -220,6 +251,9 @@ public:
     [[nodiscard]] task<result<void>> adopt_uid_validity(mailbox_id m, std::uint32_t validity) const;
     /// Server principals only (transfer): no message gets a UID below `next` from now on. Never lowers it.
     [[nodiscard]] task<result<void>> raise_uid_next(mailbox_id m, store::uid next) const;
+    /// In one commit: `message` comes into `to`, and `old` leaves `from` for good, whatever its flags (RFC 8508). Quota counts the difference.
+    /// Errors: not_found too when there is no message `old`.
+    [[nodiscard]] task<result<appended>> replace(mailbox_id from, store::uid old, mailbox_id to, new_message message) const;
     [[nodiscard]] task<result<flags_changed>> change_flags(mailbox_id m, uid_set which, flag_change what) const;
     /// Removes messages for good: those of `which` (nullopt: all) that have \Deleted, or with `even_undeleted` just those. Answers the UIDs removed.
     [[nodiscard]] task<result<std::vector<store::uid>>> expunge(mailbox_id m, std::optional<uid_set> which, bool even_undeleted = false) const;
@@ -246,6 +280,12 @@ public:
 
     /// Wakes the caller's executor after each change of that mailbox (or, with 0, of the list of mailboxes).
     [[nodiscard]] task<result<subscription>> watch(mailbox_id m, std::move_only_function<void()> changed) const;
+
+    /// For a POP3 session of `m`, or whoever wants to know its names and dates. `delay_seconds` > 0: notes a sign-in. Errors: refused with detail
+    /// "login_delay" when the last one was less than that ago.
+    [[nodiscard]] task<result<pop3_marks>> pop3_open(mailbox_id m, std::uint32_t delay_seconds = 0) const;
+    /// Those sent whole for the first time just now. Needs delete_message and expunge: the date may end a message's life.
+    [[nodiscard]] task<result<void>> pop3_fetched(mailbox_id m, std::vector<email_id> which) const;
 
     [[nodiscard]] task<result<store::quota>> get_quota() const;
     /// 0: no limit. Server principals only.

@@ -104,6 +104,11 @@ task<result<void>> account_core::put_email(account_batch& b, new_message const& 
         b.put(keys::email(e.email), encode_paged_email(e.email, pages));
     }
     b.add_blob(message, e.email);
+    if (is_pop3_unique_id(message.pop3_id)) {
+        rows::pop3_mark_row mark;
+        mark.unique_id = message.pop3_id;
+        put_pop3_mark(b, e.email, mark);
+    }
     b.head.quota_used += e.size;
     ++b.head.emails;
     b.touch(rows::data_type::quota);
@@ -171,7 +176,7 @@ task<result<std::vector<bool>>> account_core::delivered(principal const& who, st
     co_return out;
 }
 
-result<void> account_core::check_room(account_batch const& b, std::vector<new_message> const& messages) const
+result<void> account_core::check_room(account_batch const& b, std::vector<new_message> const& messages, std::uint64_t freed) const
 {
     std::uint64_t total = 0;
     for (auto const& message : messages) {
@@ -179,8 +184,10 @@ result<void> account_core::check_room(account_batch const& b, std::vector<new_me
         if (message.prefix.size() > prefix_most) return fail(fault::kind::refused, "the message cannot be stored", "prefix over 16 KiB");
         total += message_size(message);
     }
-    bool const octets_fit = b.head.quota_limit == 0 || (total <= b.head.quota_limit && b.head.quota_used <= b.head.quota_limit - total);
-    bool const count_fits = b.head.quota_emails == 0 || b.head.emails + messages.size() <= b.head.quota_emails;
+    auto const used = b.head.quota_used - std::min(freed, b.head.quota_used);
+    std::uint64_t const leaving = freed != 0 ? 1 : 0;  // what is freed is one email's
+    bool const octets_fit = b.head.quota_limit == 0 || (total <= b.head.quota_limit && used <= b.head.quota_limit - total);
+    bool const count_fits = b.head.quota_emails == 0 || b.head.emails + messages.size() <= b.head.quota_emails + leaving;
     if (octets_fit && count_fits) return {};
     services_.limit_refusals.add();
     return fail(fault::kind::over_limit, "the mailbox is full", "quota");
@@ -212,7 +219,7 @@ std::unexpected<fault> uids_used_up() { return fail(fault::kind::over_limit, "th
 }  // namespace
 
 task<result<void>> account_core::prepare_append(account_batch& b, principal const& who, mailbox_id m, std::vector<new_message> const& messages,
-                                                delivery_id const& delivery, appended& out)
+                                                delivery_id const& delivery, appended& out, std::uint64_t freed)
 {
     out = {};
     auto const* const s = b.find(m);
@@ -224,7 +231,7 @@ task<result<void>> account_core::prepare_append(account_batch& b, principal cons
         out = **before;
         co_return result<void>{};
     }
-    auto const room = check_room(b, messages);
+    auto const room = check_room(b, messages, freed);
     if (!room) co_return fail(room);
     auto const first = b.reserve(m, static_cast<std::uint32_t>(messages.size()));
     if (first == 0) co_return uids_used_up();

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "store/account_rows.hpp"
 #include "store/email_record.hpp"
 #include "store/mailbox_columns.hpp"
+#include "store/pop3_rows.hpp"
 
 namespace mansio::store {
 
@@ -167,6 +169,7 @@ public:
     [[nodiscard]] task<result<std::vector<bool>>> delivered(principal const& who, std::vector<delivery_id> which);
     [[nodiscard]] task<result<void>> adopt_uid_validity(principal const& who, mailbox_id m, std::uint32_t validity);
     [[nodiscard]] task<result<void>> raise_uid_next(principal const& who, mailbox_id m, store::uid next);
+    [[nodiscard]] task<result<appended>> replace(principal const& who, mailbox_id from, store::uid old, mailbox_id to, new_message message);
     [[nodiscard]] task<result<flags_changed>> change_flags(principal const& who, mailbox_id m, uid_set which, flag_change what);
     [[nodiscard]] task<result<std::vector<store::uid>>> expunge(principal const& who, mailbox_id m, std::optional<uid_set> which, bool even_undeleted);
     [[nodiscard]] task<result<copied>> transfer(principal const& who, mailbox_id from, uid_set which, mailbox_id to, bool moving);
@@ -176,6 +179,8 @@ public:
     [[nodiscard]] task<result<derived_ptr>> kept(principal const& who, mailbox_id m);
     [[nodiscard]] task<result<void>> keep(principal const& who, mailbox_id m, derived_ptr what);
     [[nodiscard]] task<result<subscription>> watch(principal const& who, mailbox_id m, base::executor& where_to, std::move_only_function<void()> changed);
+    [[nodiscard]] task<result<pop3_marks>> pop3_open(principal const& who, mailbox_id m, std::uint32_t delay_seconds);
+    [[nodiscard]] task<result<void>> pop3_fetched(principal const& who, mailbox_id m, std::vector<email_id> which);
     [[nodiscard]] task<result<store::quota>> get_quota(principal const& who);
     [[nodiscard]] task<result<void>> set_quota(principal const& who, std::uint64_t limit_octets, std::uint64_t limit_messages);
     [[nodiscard]] task<result<std::vector<acl_entry>>> get_acl(principal const& who, mailbox_id m);
@@ -267,13 +272,14 @@ private:
 
     // account_append.cpp
     [[nodiscard]] task<result<void>> prepare_append(account_batch& b, principal const& who, mailbox_id m, std::vector<new_message> const& messages,
-                                                    delivery_id const& delivery, appended& out);
+                                                    delivery_id const& delivery, appended& out, std::uint64_t freed = 0);
     [[nodiscard]] task<result<appended>> append_large(principal const& who, mailbox_id m, std::vector<new_message> const& messages,
                                                       delivery_id const& delivery);
     [[nodiscard]] task<result<std::optional<appended>>> seen_before(account_batch& b, delivery_id const& delivery);
     [[nodiscard]] task<result<void>> prepare_append_as(account_batch& b, principal const& who, mailbox_id m, store::uid as,
                                                        std::vector<new_message> const& one, delivery_id const& delivery, appended& out);
-    [[nodiscard]] result<void> check_room(account_batch const& b, std::vector<new_message> const& messages) const;
+    /// `freed`: octets of the email that goes in the same commit; 0: none goes.
+    [[nodiscard]] result<void> check_room(account_batch const& b, std::vector<new_message> const& messages, std::uint64_t freed = 0) const;
     [[nodiscard]] task<result<void>> put_email(account_batch& b, new_message const& message, message_entry const& e, mailbox_id m);
     [[nodiscard]] task<result<void>> add_member(account_batch& b, email_id e, mailbox_id from, mailbox_id to, bool moving);
     [[nodiscard]] task<result<std::uint64_t>> thread_of(account_batch& b, mime::summary const& s, email_id e);
@@ -301,6 +307,11 @@ private:
     /// The call that worked on it has ended: if it is still there, the background undoes it.
     void abandon(std::uint64_t op);
 
+    // account_replace.cpp
+    struct replacing;
+    [[nodiscard]] task<result<void>> prepare_replace(account_batch& b, principal const& who, replacing& r);
+    [[nodiscard]] task<result<std::uint64_t>> octets_freed(account_batch& b, message_entry const& e);
+
     // account_copy.cpp
     struct transfer_work;
     [[nodiscard]] task<result<void>> prepare_transfer(account_batch& b, principal const& who, transfer_work& w);
@@ -311,6 +322,15 @@ private:
     [[nodiscard]] task<result<void>> show_copies(account_batch& b, principal const& who, transfer_work& w);
     [[nodiscard]] task<result<void>> transfer_large(principal const& who, transfer_work& w);
     [[nodiscard]] task<result<void>> mark_guest(account_batch& b, principal const& who, mailbox_id m, std::vector<store::uid> const& uids);
+
+    // account_pop3.cpp
+    [[nodiscard]] task<result<rows::pop3_state>> pop3_state_of(account_batch& b, mailbox_id inbox);
+    [[nodiscard]] task<result<void>> prepare_pop3_open(account_batch& b, principal const& who, mailbox_id m, std::uint32_t delay_seconds,
+                                                       rows::pop3_state& out);
+    [[nodiscard]] task<result<void>> prepare_pop3_fetched(account_batch& b, principal const& who, mailbox_id m, std::vector<email_id> const& which);
+    void put_pop3_mark(account_batch& b, email_id e, rows::pop3_mark_row const& mark);
+    /// The email goes, and what POP3 knew of it.
+    [[nodiscard]] task<result<void>> forget_pop3_mark(account_batch& b, email_id e);
 
     // account_mailboxes.cpp
     [[nodiscard]] task<result<void>> prepare_create(account_batch& b, principal const& who, std::string const& name, special_use use);
@@ -344,13 +364,17 @@ private:
     [[nodiscard]] task<result<bool>> in_mailbox(stored_email const& e, mailbox_id m);
     void remember(std::shared_ptr<stored_email const> e);
     void drop_derived();
-    [[nodiscard]] task<result<void>> fetch_emails(std::vector<email_id> const& missing, std::map<email_id, std::shared_ptr<stored_email const>>& into);
+    [[nodiscard]] result<std::shared_ptr<stored_email const>> open_email(email_id e, std::string body) const;
+    using email_list = std::vector<std::pair<email_id, std::shared_ptr<stored_email const>>>;
+    [[nodiscard]] task<result<void>> take_emails(std::vector<row> found, std::span<email_id const> wanted, email_list& into);
+    [[nodiscard]] task<result<void>> fetch_emails(std::vector<email_id> const& missing, email_list& into);
 
     account_services& services_;
     base::task_group& background_;
     account_number number_;
     partition_id where_;
 
+    std::optional<bool> pop3_marked_;  ///< there are rows U of emails; nullopt: not looked yet
     bool loaded_ = false, exists_ = false, writing_ = false, closing_ = false;
     rows::head head_;
     version version_ = 0;

@@ -193,6 +193,8 @@ task<result<void>> account_core::drop_email(account_batch& b, stored_email const
     if (b.head.emails > 0) --b.head.emails;
     b.touch(rows::data_type::quota);
     b.forget_email(e.id());
+    auto const forgotten = co_await forget_pop3_mark(b, e.id());
+    if (!forgotten) co_return fail(forgotten);
     co_return co_await leave_thread(b, e.thread(), e.id());
 }
 

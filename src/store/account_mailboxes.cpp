@@ -355,6 +355,7 @@ task<result<void>> account_core::create(std::uint64_t quota_octets, bool folders
         if (a.exists_) co_return result<void>{};
         if (a.head_.stage == rows::account_stage::removing) co_return fail(fault::kind::refused, "this account is being removed", "removing");
         b.head.quota_limit = quota;
+        b.put(keys::pop3(), rows::encode(rows::pop3_state{}));
         auto const subscribe = [&](std::string const& name) {
             b.put(keys::subscription(a.number_, name), rows::encode_mark());
             b.afterwards([&a, name] { a.subscriptions_[a.number_].insert(name); });

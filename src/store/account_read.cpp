@@ -10,6 +10,8 @@ namespace {
 constexpr std::uint64_t records_most = 4U << 20U;   ///< octets of records one account keeps
 constexpr std::size_t neighbours_most_gap = 4;      ///< records this close are read by one scan
 constexpr std::size_t scan_most = 256;
+constexpr std::size_t remembered_at_once = 16;
+constexpr std::size_t seal_octets = 4;
 }  // namespace
 
 task<result<mailbox_view_ptr>> account_core::view(principal const& who, mailbox_id m)
@@ -67,28 +69,54 @@ task<result<store::uid>> account_core::claim_recent(principal const& who, mailbo
     co_return first;
 }
 
+result<std::shared_ptr<stored_email const>> account_core::open_email(email_id e, std::string body) const
+{
+    auto record = stored_email::open(number_, std::move(body));
+    if (!record) return fail(record);
+    if ((*record)->id() != e) return rows::damaged("E in another's place");
+    return record;
+}
+
 task<result<std::shared_ptr<stored_email const>>> account_core::read_email(email_id e, std::string row)
 {
     auto const pages = decode_email_pages(row);
     if (!pages) co_return fail(pages);
-    std::string body;
-    if (*pages) {
-        for (auto const& p : **pages) {
-            auto const page = co_await services_.storage.get_page(where_, p);
-            if (!page) co_return fail(page);
-            auto const part = base::unseal(*page);
-            if (!part) co_return rows::damaged("a page of E");
-            body.append(*part);
-        }
-    } else {
-        constexpr std::size_t seal = 4;
-        body = std::move(row);
-        body.resize(body.size() - seal);  // its checksum was right
+    if (!*pages) {
+        row.resize(row.size() - seal_octets);  // its checksum was right
+        co_return open_email(e, std::move(row));
     }
-    auto record = stored_email::open(number_, std::move(body));
-    if (!record) co_return fail(record);
-    if ((*record)->id() != e) co_return rows::damaged("E in another's place");
-    co_return std::move(*record);
+    std::string body;
+    for (auto const& p : **pages) {
+        auto const page = co_await services_.storage.get_page(where_, p);
+        if (!page) co_return fail(page);
+        auto const part = base::unseal(*page);
+        if (!part) co_return rows::damaged("a page of E");
+        body.append(*part);
+    }
+    co_return open_email(e, std::move(body));
+}
+
+/// The records of those rows that are wanted; only the rare one with pages has to be waited for.
+task<result<void>> account_core::take_emails(std::vector<row> found, std::span<email_id const> wanted, email_list& into)
+{
+    for (auto& r : found) {
+        std::uint64_t e = 0;
+        std::string_view rest;
+        if (!keys::parse_be64(r.key, e, rest) || !std::binary_search(wanted.begin(), wanted.end(), e)) continue;
+        auto const pages = decode_email_pages(r.value);
+        if (!pages) co_return fail(pages);
+        if (*pages) {
+            auto record = co_await read_email(e, std::move(r.value));
+            if (!record) co_return fail(record);
+            into.emplace_back(e, std::move(*record));
+            continue;
+        }
+        r.value.resize(r.value.size() - seal_octets);  // its checksum was right
+        auto record = open_email(e, std::move(r.value));
+        if (!record) co_return fail(record);
+        into.emplace_back(e, std::move(*record));
+    }
+    co_return result<void>{};
 }
 
 void account_core::remember(std::shared_ptr<stored_email const> e)
@@ -104,7 +132,7 @@ void account_core::remember(std::shared_ptr<stored_email const> e)
 }
 
 /// Reads records, neighbours with one scan: messages of a mailbox mostly have neighbouring numbers.
-task<result<void>> account_core::fetch_emails(std::vector<email_id> const& missing, std::map<email_id, std::shared_ptr<stored_email const>>& into)
+task<result<void>> account_core::fetch_emails(std::vector<email_id> const& missing, email_list& into)
 {
     for (std::size_t i = 0; i < missing.size();) {
         auto end = i + 1;
@@ -123,15 +151,8 @@ task<result<void>> account_core::fetch_emails(std::vector<email_id> const& missi
             if (!got) co_return fail(got);
             found = std::move(*got);
         }
-        for (auto& r : found) {
-            std::uint64_t e = 0;
-            std::string_view rest;
-            if (!keys::parse_be64(r.key, e, rest)) continue;
-            if (!std::binary_search(missing.begin() + static_cast<std::ptrdiff_t>(i), missing.begin() + static_cast<std::ptrdiff_t>(end), e)) continue;
-            auto record = co_await read_email(e, std::move(r.value));
-            if (!record) co_return fail(record);
-            into.emplace(e, std::move(*record));
-        }
+        auto const taken = co_await take_emails(std::move(found), std::span{missing}.subspan(i, end - i), into);
+        if (!taken) co_return fail(taken);
         i = end;
     }
     co_return result<void>{};
@@ -153,30 +174,34 @@ task<result<std::vector<email_record_ptr>>> account_core::emails(principal const
     if (!ok) co_return fail(ok);
     auto const allowed = admit(who, find(m), only(right::read));
     if (!allowed) co_return fail(allowed);
-    std::map<email_id, std::shared_ptr<stored_email const>> found;
+    std::vector<std::shared_ptr<stored_email const>> found(which.size());
     std::vector<email_id> missing;
-    for (auto const e : which) {
-        if (auto const it = records_.find(e); it != records_.end()) {
-            found.emplace(e, it->second);
-        } else {
-            missing.push_back(e);
-        }
+    for (std::size_t i = 0; i < which.size(); ++i) {
+        if (auto const it = records_.find(which[i]); it != records_.end())
+            found[i] = it->second;
+        else
+            missing.push_back(which[i]);
     }
     std::sort(missing.begin(), missing.end());
     missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-    std::map<email_id, std::shared_ptr<stored_email const>> read;
+    email_list read;  // ascending
     auto const fetched = co_await fetch_emails(missing, read);
     if (!fetched) co_return fail(fetched);
-    for (auto& [e, record] : read) {
-        remember(record);
-        found.emplace(e, std::move(record));
+    // Who asks for many at once goes through a mailbox: keeping those would push out what is asked for again.
+    if (read.size() <= remembered_at_once)
+        for (auto const& [e, record] : read) remember(record);
+    for (std::size_t i = 0; i < which.size(); ++i) {
+        if (found[i]) continue;
+        auto const it = std::lower_bound(read.begin(), read.end(), which[i], [](auto const& x, email_id e) { return x.first < e; });
+        if (it != read.end() && it->first == which[i]) found[i] = it->second;
     }
     if (guest(who)) {
         // An email of another mailbox is nobody's business here (trust.md I8).
-        for (auto it = found.begin(); it != found.end();) {
-            auto const member = co_await in_mailbox(*it->second, m);
+        for (auto& record : found) {
+            if (!record) continue;
+            auto const member = co_await in_mailbox(*record, m);
             if (!member) co_return fail(member);
-            it = *member ? std::next(it) : found.erase(it);
+            if (!*member) record.reset();
         }
         auto const still = admit(who, find(m), only(right::read));  // rights may have changed while we read
         if (!still) co_return fail(still);
@@ -184,10 +209,7 @@ task<result<std::vector<email_record_ptr>>> account_core::emails(principal const
     account_memory();
     std::vector<email_record_ptr> out;
     out.reserve(which.size());
-    for (auto const e : which) {
-        auto const it = found.find(e);
-        out.push_back(it == found.end() ? nullptr : std::make_shared<shown_email const>(it->second, m));
-    }
+    for (auto& record : found) out.push_back(record ? std::make_shared<shown_email const>(std::move(record), m) : nullptr);
     co_return out;
 }
 

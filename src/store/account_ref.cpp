@@ -93,6 +93,12 @@ task<result<void>> account_ref::raise_uid_next(mailbox_id m, store::uid next) co
 {
     return on_owner<result<void>>(*service_->impl_, number_, who_, [m, next](account_core& a, principal const& p) { return a.raise_uid_next(p, m, next); });
 }
+task<result<appended>> account_ref::replace(mailbox_id from, store::uid old, mailbox_id to, new_message message) const
+{
+    return on_owner<result<appended>>(
+        *service_->impl_, number_, who_,
+        [from, old, to, message = std::move(message)](account_core& a, principal const& p) mutable { return a.replace(p, from, old, to, std::move(message)); });
+}
 task<result<flags_changed>> account_ref::change_flags(mailbox_id m, uid_set which, flag_change what) const
 {
     return on_owner<result<flags_changed>>(*service_->impl_, number_, who_,
@@ -146,6 +152,17 @@ template <class S> task<result<subscription>> watch_from_here(S& s, account_numb
 task<result<subscription>> account_ref::watch(mailbox_id m, std::move_only_function<void()> changed) const
 {
     return watch_from_here(*service_->impl_, number_, who_, m, std::move(changed));
+}
+task<result<pop3_marks>> account_ref::pop3_open(mailbox_id m, std::uint32_t delay_seconds) const
+{
+    return on_owner<result<pop3_marks>>(*service_->impl_, number_, who_,
+                                        [m, delay_seconds](account_core& a, principal const& p) { return a.pop3_open(p, m, delay_seconds); });
+}
+task<result<void>> account_ref::pop3_fetched(mailbox_id m, std::vector<email_id> which) const
+{
+    return on_owner<result<void>>(*service_->impl_, number_, who_, [m, which = std::move(which)](account_core& a, principal const& p) mutable {
+        return a.pop3_fetched(p, m, std::move(which));
+    });
 }
 task<result<store::quota>> account_ref::get_quota() const
 {

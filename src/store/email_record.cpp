@@ -71,19 +71,34 @@ result<std::shared_ptr<stored_email const>> stored_email::open(account_number ac
 mime::summary const& stored_email::summary() const
 {
     std::call_once(decoded_, [this] {
-        auto s = mime::decode_summary(rest_);
-        if (s) {
-            summary_ = std::move(*s);
+        auto decoded = mime::decode_summary(rest_);
+        auto s = std::make_unique<mime::summary>();
+        if (decoded) {
+            *s = std::move(*decoded);
         } else {
             // The checksum was right, so another release wrote it: what stands in the row itself still serves.
-            summary_.degraded = true;
-            summary_.size = facts_.size - prefix_.size();
+            s->degraded = true;
+            s->size = facts_.size - prefix_.size();
         }
-        summary_.envelope_text = envelope_;
-        summary_.body_text = body_text_;
-        summary_.bodystructure_text = bodystructure_;
+        s->envelope_text = envelope_;
+        s->body_text = body_text_;
+        s->bodystructure_text = bodystructure_;
+        summary_ = std::move(s);
     });
-    return summary_;
+    return *summary_;
+}
+
+std::optional<decoded_part> stored_email::decoded(std::uint32_t index) const
+{
+    std::scoped_lock const lock{decoded_mutex_};
+    auto const it = decoded_parts_.find(index);
+    return it == decoded_parts_.end() ? std::nullopt : std::optional{it->second};
+}
+
+void stored_email::remember_decoded(std::uint32_t index, decoded_part what) const
+{
+    std::scoped_lock const lock{decoded_mutex_};
+    decoded_parts_.insert_or_assign(index, what);
 }
 
 }  // namespace mansio::store

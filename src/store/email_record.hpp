@@ -1,6 +1,7 @@
 // A message's stored facts: the row, and the record made from it.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,6 +42,8 @@ public:
     [[nodiscard]] std::string_view body_text() const noexcept override { return body_text_; }
     [[nodiscard]] std::string_view bodystructure_text() const noexcept override { return bodystructure_; }
     [[nodiscard]] mime::summary const& summary() const override;
+    [[nodiscard]] std::optional<decoded_part> decoded(std::uint32_t index) const override;
+    void remember_decoded(std::uint32_t index, decoded_part what) const override;
 
     [[nodiscard]] account_number account() const noexcept { return account_; }
     [[nodiscard]] email_facts const& facts() const noexcept { return facts_; }
@@ -54,7 +57,9 @@ private:
     email_facts facts_;
     std::string_view prefix_, envelope_, body_text_, bodystructure_, rest_;
     mutable std::once_flag decoded_;
-    mutable mime::summary summary_;
+    mutable std::unique_ptr<mime::summary const> summary_;  ///< made when first asked for: a FETCH of wire texts never does
+    mutable std::mutex decoded_mutex_;
+    mutable std::map<std::uint32_t, decoded_part> decoded_parts_;  // as many as the message has parts
 };
 
 /// The record as it was given out: it remembers the mailbox through which, whose rights read() asks again.
@@ -70,6 +75,8 @@ public:
     [[nodiscard]] std::string_view body_text() const noexcept override { return record_->body_text(); }
     [[nodiscard]] std::string_view bodystructure_text() const noexcept override { return record_->bodystructure_text(); }
     [[nodiscard]] mime::summary const& summary() const override { return record_->summary(); }
+    [[nodiscard]] std::optional<decoded_part> decoded(std::uint32_t index) const override { return record_->decoded(index); }
+    void remember_decoded(std::uint32_t index, decoded_part what) const override { record_->remember_decoded(index, what); }
 
     [[nodiscard]] stored_email const& record() const noexcept { return *record_; }
     [[nodiscard]] mailbox_id mailbox() const noexcept { return through_; }

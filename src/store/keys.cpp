@@ -32,6 +32,8 @@ std::string seen_count(mailbox_id m, account_number person) { return base::row_w
 std::string delivery(std::string_view id) { return "D" + hash16(id); }
 std::string intent(std::uint64_t op) { return letter64('X', op); }
 std::string sharer(account_number other) { return letter64('O', other); }
+std::string pop3() { return "U"; }
+std::string pop3_mark(email_id e) { return letter64('U', e); }
 std::string message_hash(std::string_view message_id) { return hash16(message_id); }
 std::string holder_name(email_id e) { return letter64('e', e); }
 

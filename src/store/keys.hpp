@@ -28,6 +28,8 @@ namespace mansio::store::keys {
 [[nodiscard]] std::string delivery(std::string_view id);
 [[nodiscard]] std::string intent(std::uint64_t op);
 [[nodiscard]] std::string sharer(account_number other);
+[[nodiscard]] std::string pop3();                                       ///< also the prefix of the next
+[[nodiscard]] std::string pop3_mark(email_id e);
 /// What a message id is looked up by: 16 octets.
 [[nodiscard]] std::string message_hash(std::string_view message_id);
 /// The holder's name of an email: "e" and its number.

@@ -20,6 +20,8 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# A plain user of Debian has no sbin in PATH, and chroot and ip live there.
+os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
 BINARY = os.environ.get("MANSIO_BINARY", str(ROOT / "build" / "release" / "mansio"))
 NEEDED = {"swaks": "swaks", "msmtp": "msmtp", "mbsync": "isync", "fetchmail": "fetchmail", "curl": "curl", "openssl": "openssl", "ip": "iproute2", "unshare": "util-linux",
           "nsenter": "util-linux", "sslscan": "sslscan"}

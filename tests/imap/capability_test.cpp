@@ -20,6 +20,8 @@ struct probe {
 constexpr probe probes[] = {
     {extension::acl, "MYRIGHTS INBOX"},
     {extension::appendlimit, "CAPABILITY", "APPENDLIMIT="},
+    {extension::binary, "FETCH 1 BINARY.SIZE[1]"},
+    {extension::catenate, "APPEND INBOX CATENATE (URL \"/INBOX/;UID=1\")"},
     {extension::children, "LIST \"\" INBOX", "\\HasNoChildren"},
     {extension::compress_deflate, "COMPRESS DEFLATE"},
     {extension::condstore, "FETCH 1 (FLAGS) (CHANGEDSINCE 1)"},
@@ -36,6 +38,7 @@ constexpr probe probes[] = {
     {extension::list_extended, "LIST (SUBSCRIBED) \"\" *"},
     {extension::list_myrights, "LIST \"\" INBOX RETURN (MYRIGHTS)"},
     {extension::list_status, "LIST \"\" INBOX RETURN (STATUS (MESSAGES))"},
+    {extension::literal_minus, "LIST \"\" {5+}\r\nINBOX"},
     {extension::literal_plus, "LIST \"\" {5+}\r\nINBOX"},
     {extension::move, "MOVE 1 INBOX"},
     {extension::multiappend, "APPEND INBOX {1+}\r\na {1+}\r\nb"},
@@ -49,6 +52,7 @@ constexpr probe probes[] = {
     {extension::quota, "GETQUOTAROOT INBOX"},
     {extension::quota_message, "CAPABILITY", "QUOTA=RES-MESSAGE"},
     {extension::quota_storage, "STATUS INBOX (DELETED-STORAGE)"},
+    {extension::replace, "REPLACE 1 INBOX {1+}\r\na"},
     {extension::sasl_ir, "AUTHENTICATE PLAIN AGE=", "already signed in"},
     {extension::savedate, "FETCH 1 SAVEDATE"},
     {extension::searchres, "SEARCH RETURN (SAVE) ALL"},
@@ -62,6 +66,7 @@ constexpr probe probes[] = {
     {extension::uidplus, "UID EXPUNGE 1"},
     {extension::unauthenticate, "UNAUTHENTICATE"},
     {extension::unselect, "UNSELECT"},
+    {extension::url_partial, "APPEND INBOX CATENATE (URL \"/INBOX/;UID=1/;PARTIAL=0.1\")", "9 OK"},
     {extension::utf8_accept, "CAPABILITY", "UTF8=ACCEPT"},
     {extension::within, "SEARCH OLDER 1"},
 };
@@ -69,6 +74,7 @@ constexpr probe probes[] = {
 std::string named(extension e)
 {
     std::string out{name_of(e)};
+    if (e == extension::literal_plus) out = "LITERAL_PLUS";  // apart from LITERAL-
     for (auto& c : out)
         if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
     return out;
@@ -119,9 +125,11 @@ TEST_P(capability_row, is_accepted_exactly_when_it_is_on)
     auto const what = GetParam().what;
     auto const p = std::ranges::find(probes, what, &probe::what);
     ASSERT_NE(p, std::end(probes)) << "capability_test.cpp has no probe for " << GetParam().name;
-    auto const on = answer_to(*p, {});
+    rig_options usual;
+    if (what == extension::literal_minus) usual.off.add(extension::literal_plus);  // never both (RFC 7888 §5)
+    auto const on = answer_to(*p, usual);
     EXPECT_TRUE(accepts(*p, on)) << on;
-    rig_options o;
+    auto o = usual;
     o.off.add(what);
     auto const off = answer_to(*p, o);
     // Without SASL-IR the initial response is one argument too many; after sign-in both say the same.
@@ -142,10 +150,12 @@ TEST_P(capability_row, is_advertised_exactly_when_it_is_on)
     };
     auto const name = " " + std::string{GetParam().name};
     auto const has = [&](std::string const& text) { return text.contains(name + " ") || text.contains(name + "="); };
-    auto const [greeting, after] = told({});
+    rig_options usual;
+    if (GetParam().what == extension::literal_minus) usual.off.add(extension::literal_plus);  // never both (RFC 7888 §5)
+    auto const [greeting, after] = told(usual);
     EXPECT_TRUE(has(after)) << after;
     EXPECT_EQ(has(greeting), GetParam().before_sign_in) << greeting;
-    rig_options o;
+    auto o = usual;
     o.off.add(GetParam().what);
     auto const [greeting_off, after_off] = told(o);
     EXPECT_FALSE(has(after_off)) << after_off;

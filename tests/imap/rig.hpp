@@ -36,6 +36,7 @@ struct rig_options {
     bool cleartext = true;       ///< sign in without TLS
     bool with_tls = true;        ///< STARTTLS is there
     std::size_t cut = 1U << 20U; ///< how the network cuts what the client says
+    std::size_t window = SIZE_MAX;  ///< octets the server sends before the client must have read some
     base::limits limits;
     extension_set off;           ///< switched off for everybody
 };
@@ -80,6 +81,8 @@ class wire_client {
 public:
     wire_client(rig& r, std::string_view name);
     ~wire_client();
+    /// Sends without reading anything.
+    void only_say(std::string_view octets);
     /// Sends, turns the loop, and returns all that came back.
     std::string say(std::string_view octets);
     std::string hear();

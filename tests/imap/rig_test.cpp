@@ -45,6 +45,71 @@ task<result<std::optional<people::person>>> rig_people::with_number(store::accou
     co_return person{(*a)->number, (*a)->address};
 }
 
+namespace {
+
+/// One end of a connection that holds only so much: the server's end waits with writing while the client has `window` octets to read; the client's end
+/// (`window` 0) counts what is read.
+class narrow_stream final : public net::stream {
+public:
+    narrow_stream(std::unique_ptr<net::stream> inner, std::shared_ptr<std::size_t> unread, std::size_t window, base::executor& loop)
+        : inner_(std::move(inner)),
+          unread_(std::move(unread)),
+          window_(window),
+          loop_(loop)
+    {}
+    task<result<net::readiness>> wait_readable(base::monotonic_time deadline) override { return inner_->wait_readable(deadline); }
+    task<result<std::size_t>> read_some(std::span<char> into, base::monotonic_time deadline) override
+    {
+        auto const got = co_await inner_->read_some(into, deadline);
+        if (got && window_ == 0) *unread_ -= *got;
+        co_return got;
+    }
+    result<std::optional<std::size_t>> try_read(std::span<char> into) override
+    {
+        auto const got = inner_->try_read(into);
+        if (got && *got && window_ == 0) *unread_ -= **got;
+        return got;
+    }
+    task<result<void>> write(std::string_view octets, base::monotonic_time deadline) override
+    {
+        while (window_ != 0 && octets.size() > window_ - *unread_) {
+            auto const part = octets.substr(0, window_ - *unread_);
+            auto const sent = co_await put(part, deadline);
+            if (!sent) co_return sent;
+            octets.remove_prefix(part.size());
+            if (loop_.clock().monotonic() >= deadline) co_return fail(fault::kind::timeout, "timeout");
+            co_await base::sleep_for{std::chrono::milliseconds{10}};
+        }
+        co_return co_await put(octets, deadline);
+    }
+    task<result<void>> start_tls_server(net::tls_server_context& c, base::monotonic_time d) override { return inner_->start_tls_server(c, d); }
+    task<result<void>> start_tls_client(net::tls_client_context& c, net::tls_client_options o, base::monotonic_time d) override
+    {
+        return inner_->start_tls_client(c, std::move(o), d);
+    }
+    net::tls_facts const* tls() const noexcept override { return inner_->tls(); }
+    net::endpoint const& peer() const noexcept override { return inner_->peer(); }
+    net::endpoint const& here() const noexcept override { return inner_->here(); }
+    bool local() const noexcept override { return inner_->local(); }
+    void interrupt() noexcept override { inner_->interrupt(); }
+    void abort() noexcept override { inner_->abort(); }
+    task<void> finish() override { return inner_->finish(); }
+    std::unique_ptr<net::detached_stream> release() override { return inner_->release(); }
+
+private:
+    task<result<void>> put(std::string_view octets, base::monotonic_time deadline)
+    {
+        if (window_ != 0) *unread_ += octets.size();
+        co_return co_await inner_->write(octets, deadline);
+    }
+    std::unique_ptr<net::stream> inner_;
+    std::shared_ptr<std::size_t> unread_;
+    std::size_t window_;
+    base::executor& loop_;
+};
+
+}  // namespace
+
 rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
 {
     std::string name = (std::filesystem::temp_directory_path() / "mansio-imap-XXXXXX").string();
@@ -74,18 +139,8 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
         variables[who + "_plain"] = base::to_base64(std::string{'\0'} + variables[who] + '\0' + secret->secret);
     }
     who_is = std::make_unique<rig_people>(*people);
-    services srv{*accounts,
-                 *door,
-                 *spool,
-                 options_.with_tls ? contexts::get().server.get() : nullptr,
-                 nullptr,
-                 limits,
-                 clock,
-                 random,
-                 log,
-                 metrics,
-                 {options_.cleartext, "mail.example.test", "0.1", options_.off},
-                 who_is.get()};
+    services srv{*accounts, *door, *spool,  options_.with_tls ? contexts::get().server.get() : nullptr,     nullptr,     limits, clock,
+                 random,    log,   metrics, {options_.cleartext, "mail.example.test", "0.1", options_.off}, who_is.get()};
     server = std::make_unique<imap::server>(srv, [](base::executor&, std::unique_ptr<net::detached_stream>) { return std::unique_ptr<net::stream>{}; });
 }
 
@@ -104,6 +159,11 @@ std::unique_ptr<net::stream> rig::connect(std::string_view name)
     o.cut = options_.cut;
     o.peer.address = name.starts_with("far") ? net::ip_address::v4({192, 0, 2, 7}) : net::ip_address::v4({127, 0, 0, 1});
     auto pair = net::make_memory_pair(loop, o);
+    if (options_.window != SIZE_MAX) {
+        auto const unread = std::make_shared<std::size_t>(0);
+        pair.server = std::make_unique<narrow_stream>(std::move(pair.server), unread, options_.window, loop);
+        pair.client = std::make_unique<narrow_stream>(std::move(pair.client), unread, 0, loop);
+    }
     net::accepted a;
     a.connection = std::move(pair.server);
     server->serve(loop, std::move(a), name.starts_with("tls"));
@@ -133,9 +193,15 @@ wire_client::~wire_client()
     rig_.loop.run_ready();
 }
 
-std::string wire_client::say(std::string_view octets)
+void wire_client::only_say(std::string_view octets)
 {
     static_cast<void>(rig_.loop.run(stream_->write(octets, base::monotonic_time::max())));
+    rig_.loop.run_ready();
+}
+
+std::string wire_client::say(std::string_view octets)
+{
+    only_say(octets);
     return hear();
 }
 

@@ -312,17 +312,6 @@ TEST(search_program, joins_keys_without_recursion)
         EXPECT_EQ(evaluated(bad, {y}), "!") << bad;
 }
 
-TEST(search_program, folds_letters_of_all_scripts)
-{
-    EXPECT_EQ(commands::fold("ABC"), "abc");
-    EXPECT_EQ(commands::fold("STRASSE"), commands::fold("Stra\xC3\x9F"
-                                                        "e"));
-    EXPECT_EQ(commands::fold("\xC3\x9C"
-                             "B"),
-              "\xC3\xBC"
-              "b");
-}
-
 TEST(commands, are_found_in_any_letters)
 {
     EXPECT_NE(commands::find("fetch"), nullptr);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
+#include <sstream>
 
 #include "support/support.hpp"
 
@@ -12,11 +14,26 @@ namespace {
 
 class pop3_dialog : public ::testing::TestWithParam<std::string> {};
 
+/// The domain: until fetched, ten seconds between sign-ins. Bob: for ever, none.
+void make_policies(rig& r)
+{
+    auto d = r.loop.run(r.people->find_domain("example.test")).value().value();
+    d.pop3.keep = auth::pop3_keep::parse("until-fetched").value();
+    d.pop3.login_delay = 10;
+    EXPECT_TRUE(r.loop.run(r.people->update_domain(d)));
+    auto bob = r.loop.run(r.people->account_by_number(rig::bob)).value().value();
+    bob.pop3.keep = auth::pop3_keep{};
+    bob.pop3.login_delay = 0;
+    EXPECT_TRUE(r.loop.run(r.people->update_account(bob)));
+}
+
 std::string run(std::string const& file, std::size_t cut)
 {
     rig_options o;
-    o.cleartext = !std::filesystem::path{file}.filename().string().starts_with("clear");
+    auto const name = std::filesystem::path{file}.filename().string();
+    o.cleartext = !name.starts_with("clear");
     rig r{o};
+    if (name.starts_with("policy")) make_policies(r);
     auto setting = r.setting();
     setting.cut = cut;
     return mansio::test::run_dialog(mansio::test::read_file(file), std::move(setting));
@@ -33,6 +50,31 @@ INSTANTIATE_TEST_SUITE_P(files, pop3_dialog, ::testing::ValuesIn(mansio::test::d
     std::ranges::replace(name, '-', '_');
     return name;
 });
+
+// What CAPA says is shown by a dialogue: its first line names what it uses.
+TEST(capabilities, each_has_a_dialogue)
+{
+    std::set<std::string> shown;
+    for (auto const& file : mansio::test::dialogs_in(MANSIO_SOURCE "/tests/dialogs/pop3")) {
+        auto const text = mansio::test::read_file(file);
+        ASSERT_TRUE(text.starts_with("# uses: ")) << file;
+        std::istringstream first{text.substr(8, text.find('\n') - 8)};
+        for (std::string word; first >> word;) shown.insert(word);
+    }
+    rig r;
+    make_policies(r);
+    wire_client c{r, "c"};
+    c.hear();
+    std::istringstream lines{c.say("CAPA\r\n" + sign_in_lines(r, "alice") + "CAPA\r\n")};
+    std::size_t capabilities = 0;
+    for (std::string line; std::getline(lines, line);) {
+        auto const word = line.substr(0, line.find_first_of(" \r"));
+        if (word.starts_with("+") || word == ".") continue;
+        EXPECT_TRUE(shown.contains(word)) << word;
+        ++capabilities;
+    }
+    EXPECT_GE(capabilities, 20U);
+}
 
 }  // namespace
 }  // namespace mansio::pop3::test

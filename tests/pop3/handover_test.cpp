@@ -64,7 +64,8 @@ struct two_shards {
     auth::directory people{*engine, run.at(0), limits, random, log};
     auth::sign_in door{people, *engine, run.at(0), std::string(32, 'p'), limits, random, log, metrics};
     net::connection_table table{limits, clock, metrics};
-    pop3::server server{services{accounts, door, nullptr, limits, clock, random, log, metrics, {true, "mail.example.test"}}};
+    auth::pop3_policies policies{people, {}};
+    pop3::server server{services{accounts, door, policies, nullptr, limits, clock, random, log, metrics, {true, "mail.example.test"}}};
     std::unique_ptr<net::listener> listener;
     std::string secret;
 

@@ -24,6 +24,7 @@ struct contexts {
 struct rig_options {
     bool cleartext = true;        ///< sign in without TLS
     bool with_tls = true;         ///< STLS is there
+    auth::pop3_settings defaults{};  ///< the server's policy
     std::size_t cut = 1U << 20U;  ///< how the network cuts what the client says
     base::limits limits;
 };
@@ -46,6 +47,7 @@ public:
     std::unique_ptr<store::accounts> accounts;
     std::unique_ptr<auth::directory> people;
     std::unique_ptr<auth::sign_in> door;
+    std::unique_ptr<auth::pop3_policies> policies;
     std::unique_ptr<pop3::server> server;
     std::map<std::string, std::string>
         variables;  ///< alice, alice_secret, alice_plain (SASL PLAIN in base64), alice_reader (a read-only secret); the same for bob

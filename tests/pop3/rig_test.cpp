@@ -41,6 +41,7 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
         *engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, log, metrics, store::accounts::options{});
     people = std::make_unique<auth::directory>(*engine, loop, limits, random, log);
     door = std::make_unique<auth::sign_in>(*people, *engine, loop, std::string(32, 'p'), limits, random, log, metrics);
+    policies = std::make_unique<auth::pop3_policies>(*people, options_.defaults);
     auth::domain d;
     d.name = "example.test";
     MANSIO_ASSERT(loop.run(people->add_domain(d)));
@@ -64,9 +65,11 @@ rig::rig(rig_options o) : limits(o.limits), options_(std::move(o))
     deliver(alice, "Subject: dots\r\n\r\n.\r\n..two\r\n.last line, not ended");
     deliver(alice, "Subject: header only\r\n");
     deliver(alice, "Subject: lines\r\n\r\n1\r\n2\r\n3\r\n4\r\n5\r\n");
-    services srv{*accounts, *door,   options_.with_tls ? contexts::get().server.get() : nullptr,
-                 limits,    clock,   random,
-                 log,       metrics, {options_.cleartext, "mail.example.test"}};
+    services srv{*accounts, *door,
+                 *policies, options_.with_tls ? contexts::get().server.get() : nullptr,
+                 limits,    clock,
+                 random,    log,
+                 metrics,   {options_.cleartext, "mail.example.test"}};
     server = std::make_unique<pop3::server>(srv, [](base::executor&, std::unique_ptr<net::detached_stream>) { return std::unique_ptr<net::stream>{}; });
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.hpp"
+#include "base/random.hpp"
 
 using namespace mansio;
 using namespace mansio::pop3;
@@ -121,4 +122,43 @@ TEST(wire, top_ends_after_header_and_lines)
     };
     for (auto const& c : cases)
         for (std::size_t cut = 0; cut <= c.message.size(); ++cut) EXPECT_EQ(top_of(c.message, c.lines, cut), c.want) << c.message << " cut at " << cut;
+}
+
+// Whole blocks are copied where nothing needs a change: the same text octet by octet is the measure.
+TEST(wire, stuffing_in_bulk_is_stuffing_octet_by_octet)
+{
+    auto const slow = [](std::string_view text) {
+        std::string out;
+        bool at_start = true;
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            bool const cr = text[i] == '\r';
+            if (cr || text[i] == '\n') {
+                if (cr && i + 1 < text.size() && text[i + 1] == '\n') ++i;
+                out += "\r\n";
+                at_start = true;
+                continue;
+            }
+            if (at_start && text[i] == '.') out += '.';
+            out += text[i];
+            at_start = false;
+        }
+        if (!at_start) out += "\r\n";
+        return out + ".\r\n";
+    };
+    base::seeded_random random{77};
+    for (int round = 0; round < 400; ++round) {
+        std::string text;
+        auto const wanted = 900 + random.u64() % 2400;
+        bool const wild = round % 4 == 0;  // else mostly good lines, with an oddity here and there
+        while (text.size() < wanted) {
+            auto const r = random.u64();
+            if (wild)
+                text += std::string_view{"\r\n.x"}[r % 4];
+            else
+                text += std::string(r % 90, 'x') + (r % 97 == 0 ? "\r" : r % 89 == 0 ? "\n" : r % 13 == 0 ? "\r\n." : "\r\n");
+        }
+        auto const want = slow(text);
+        for (std::size_t const cut : {std::size_t{0}, std::size_t{1}, std::size_t{1023}, std::size_t{1024}, std::size_t{1025}, text.size() / 2})
+            ASSERT_EQ(stuffed(text, std::min(cut, text.size())), want) << round << " cut at " << cut;
+    }
 }

@@ -9,6 +9,7 @@
 #include "imap/object_id.hpp"
 #include "imap/resync.hpp"
 #include "imap/session.hpp"
+#include "imap/uid_walk.hpp"
 #include "imap/wire/writer.hpp"
 
 namespace mansio::imap::commands {
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t slice_of_records = 64;
 constexpr std::size_t slice_of_index = 512;
+constexpr std::size_t piece = 16U * 1024U;  // of answers, between waits for a slow reader
 
 struct fetch_args {
     wire::sequence_set messages;
@@ -88,13 +90,14 @@ struct fetching {
     std::vector<store::uid> just_seen;    ///< made \Seen by this FETCH: their FLAGS are told along (RFC 9051 §6.4.5)
     bool gone = false;                    ///< a message is no more
     std::optional<fault> failed;          ///< one could not be read; the others are answered
+    uid_walk in_latest{};
 
     /// What the index knows of a message; flags and modseq as they are now.
-    [[nodiscard]] store::message_entry entry(std::uint32_t position) const
+    [[nodiscard]] store::message_entry entry(std::uint32_t position)
     {
         auto e = m.announced->at(position);
         if (latest == m.announced) return e;
-        auto const now = latest->find(e.uid);
+        auto const now = in_latest.find(*latest, e.uid);
         if (!now) return e;
         auto current = latest->at(*now);
         e.flags = std::move(current.flags);
@@ -170,16 +173,23 @@ void append_plain(std::string& line, fetching const& f, std::uint32_t position, 
     }
 }
 
-/// A section that cannot be read is left as NIL and the command ends with NO: the rest of the message is still right.
+/// A section that cannot be read is left as NIL, or left out, and the command ends with NO: the rest of the message is still right.
 task<result<void>> fetch_sections(fetching& f, std::string& line, store::email_record_ptr email)
 {
     bool first = line.ends_with('(');
     for (auto const& section : f.items.sections) {
-        if (!std::exchange(first, false)) line += ' ';
+        auto const before = line.size();
+        if (!first) line += ' ';
         auto const done = co_await append_section(f.s, line, section, email);
+        if (done) first = false;
         if (done) continue;
         if (ends_conversation(done.error())) co_return fail(done);
-        line += section.label + " NIL";
+        if (section.how == fetch_section::form::as_stored) {
+            line += section.label + " NIL";
+            first = false;
+        } else {
+            line.resize(before);  // a size cannot be NIL, and NIL would say there is no such part
+        }
         if (done.error().what == fault::kind::not_found)
             f.gone = true;  // expunged while we read
         else
@@ -202,14 +212,21 @@ task<result<void>> fetch_records(fetching& f, std::vector<std::uint32_t> const& 
             continue;
         }
         append_plain(line, f, slice[i], f.entry(slice[i]), email.get());
-        auto const sections = co_await fetch_sections(f, line, email);
-        if (!sections) co_return fail(sections);
+        if (!f.items.sections.empty()) {
+            auto const sections = co_await fetch_sections(f, line, email);
+            if (!sections) co_return fail(sections);
+            if (line.ends_with(" FETCH (")) {  // nothing of it could be told
+                line.resize(line.rfind('\n') + 1);
+                continue;
+            }
+        }
         line += ")\r\n";
+        if (line.size() < piece) continue;
         auto const sent = co_await f.s.send(line);
         if (!sent) co_return fail(sent);
         line.clear();
     }
-    co_return result<void>{};
+    co_return co_await f.s.send(line);
 }
 
 task<result<void>> fetch_index(fetching& f, std::vector<std::uint32_t> const& slice)
@@ -310,7 +327,7 @@ task<result<reply>> fetch(invocation& c)
     if (positions->empty()) co_return reply::ok("no messages");
     auto latest = co_await m.account.view(m.info.id);
     if (!latest) co_return fail(latest);
-    fetching f{c.s, m, args->items, std::move(*latest), {}, false, {}};
+    fetching f{c.s, m, args->items, std::move(*latest), {}, false, {}, {}};
     if (args->partial) positions = page(*positions, *args->partial);  // first the page, then what changed in it
     if (args->changed_since) {
         positions = changed(f, *positions, *args->changed_since);
@@ -332,7 +349,7 @@ task<result<reply>> fetch(invocation& c)
 task<result<void>> fetch_arrivals(session& s, fetch_items const& items, position_ranges const& which)
 {
     auto& m = *s.selected();
-    fetching f{s, m, items, m.announced, {}, false, {}};
+    fetching f{s, m, items, m.announced, {}, false, {}, {}};
     auto const done = co_await fetch_all(f, which);
     if (!done && ends_conversation(done.error())) co_return fail(done);
     co_return result<void>{};

@@ -9,8 +9,8 @@
 namespace mansio::imap::commands {
 namespace {
 
-constexpr std::uint64_t piece = 256U * 1024U;           // of a message, between waits for a slow reader
-constexpr std::uint64_t longest_header = 2U << 20U;     // read whole to be filtered; accepted messages have less (limits.header_size)
+constexpr std::uint64_t piece = piece_of_message;
+constexpr std::size_t copied_most = 4096;  // octets that go into the line; more go out as they are
 
 bool wants(fetch_section const& s, std::string_view name)
 {
@@ -113,6 +113,7 @@ task<result<void>> stream_section(session& s, std::string& line, std::string fir
 
 task<result<void>> append_section(session& s, std::string& line, fetch_section const& section, store::email_record_ptr email)
 {
+    if (section.how != fetch_section::form::as_stored) co_return co_await append_binary(s, line, section, std::move(email));
     auto place = place_of(section, *email);
     if (place.ready) {
         append_inline(line, section, cut_text(std::move(*place.ready), section));
@@ -123,13 +124,18 @@ task<result<void>> append_section(session& s, std::string& line, fetch_section c
         co_return result<void>{};
     }
     if (section.choice != fetch_section::filter::none) {
-        if (place.range->length > longest_header) co_return fail(fault::kind::over_limit, "[LIMIT] the header is too long to be filtered");
+        if (place.range->length > longest_filtered_header) co_return fail(fault::kind::over_limit, "[LIMIT] the header is too long to be filtered");
         auto const header = co_await s.selected()->account.read(email, place.range->offset, place.range->length);
         if (!header) co_return fail(header);
         append_inline(line, section, cut_text(filter_header(*header, section, s.limits()), section));
         co_return result<void>{};
     }
     auto const range = cut(*place.range, section);
+    co_return co_await append_octets(s, line, section.label, range, false, std::move(email));
+}
+
+task<result<void>> append_octets(session& s, std::string& line, std::string_view label, mime::byte_range range, bool binary, store::email_record_ptr email)
+{
     std::string first;
     if (range.length != 0) {
         auto octets = co_await s.selected()->account.read(email, range.offset, std::min(piece, range.length));
@@ -137,13 +143,13 @@ task<result<void>> append_section(session& s, std::string& line, fetch_section c
         if (octets->size() != std::min(piece, range.length)) co_return fail(fault::kind::broken, "internal error", "corruption: the message ends early");
         first = std::move(*octets);
     }
-    if (first.size() == range.length) {
-        append_inline(line, section, first);
+    line += label;
+    line += ' ';
+    wire::append_literal_head(line, range.length, binary);
+    if (first.size() == range.length && first.size() <= copied_most) {
+        line += first;
         co_return result<void>{};
     }
-    line += section.label;
-    line += ' ';
-    wire::append_literal_head(line, range.length);
     co_return co_await stream_section(s, line, std::move(first), range, std::move(email));
 }
 

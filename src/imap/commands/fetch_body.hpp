@@ -29,4 +29,15 @@ struct section_place {
 /// no message is ever whole in memory. Errors: closed, timeout; others: the section could not be read and `line` is as before.
 [[nodiscard]] task<result<void>> append_section(session& s, std::string& line, fetch_section const& section, store::email_record_ptr email);
 
+/// `label {n}…` of a range of the message as it is stored; `binary`: as literal8. As append_section().
+[[nodiscard]] task<result<void>> append_octets(session& s, std::string& line, std::string_view label, mime::byte_range range, bool binary,
+                                               store::email_record_ptr email);
+/// BINARY[…] and BINARY.SIZE[…]. As append_section(), which calls it; refused with [UNKNOWN-CTE]: the part's encoding is not known (RFC 3516 §4.3).
+[[nodiscard]] task<result<void>> append_binary(session& s, std::string& line, fetch_section const& section, store::email_record_ptr email);
+
+/// Octets of a message between waits for a slow reader.
+inline constexpr std::uint64_t piece_of_message = 256U * 1024U;
+/// A header is read whole to be filtered; accepted messages have less (limits.header_size).
+inline constexpr std::uint64_t longest_filtered_header = 2U << 20U;
+
 }  // namespace mansio::imap::commands

@@ -84,6 +84,24 @@ result<void> parse_partial(wire::scanner& in, fetch_section& s)
     return in.expect('>');
 }
 
+// section-binary = "[" [section-part] "]"; BINARY.SIZE has no partial   (RFC 9051 §9)
+result<void> parse_binary(wire::scanner& in, fetch_items& items, fetch_section::form how, bool peek)
+{
+    fetch_section s;
+    s.how = how;
+    s.peek = peek;
+    s.label = how == fetch_section::form::decoded ? "BINARY[" : "BINARY.SIZE[";
+    if (auto spec = parse_section_spec(in, s); !spec) return spec;
+    if (s.what != mime::section_kind::body) return fail(fault::kind::syntax, "BINARY takes a part's number only");
+    if (auto close = in.expect(']'); !close) return close;
+    s.label += ']';
+    if (how == fetch_section::form::decoded) {
+        if (auto partial = parse_partial(in, s); !partial) return partial;
+    }
+    items.sections.push_back(std::move(s));
+    return {};
+}
+
 result<void> parse_section(wire::scanner& in, fetch_items& items, bool peek)
 {
     fetch_section s;
@@ -111,6 +129,12 @@ result<void> parse_item(wire::scanner& in, fetch_items& items, extension_set con
     if (items.sections.size() == most_sections) return fail(fault::kind::over_limit, "[LIMIT] too many sections");
     if (in.take_text("BODY.PEEK[")) return parse_section(in, items, true);
     if (in.take_text("BODY[")) return parse_section(in, items, false);
+    if (on.has(extension::binary)) {
+        using form = fetch_section::form;
+        if (in.take_text("BINARY.SIZE[")) return parse_binary(in, items, form::decoded_size, true);
+        if (in.take_text("BINARY.PEEK[")) return parse_binary(in, items, form::decoded, true);
+        if (in.take_text("BINARY[")) return parse_binary(in, items, form::decoded, false);
+    }
     struct {
         std::string_view name;
         bool fetch_items::* wanted;
@@ -162,6 +186,16 @@ bool fetch_section::in_summary() const
 bool fetch_items::sets_seen() const noexcept
 {
     return std::ranges::any_of(sections, [](auto const& s) { return !s.peek; });
+}
+
+result<fetch_section> parse_section_text(std::string_view text)
+{
+    fetch_section s;
+    s.peek = true;
+    wire::scanner in{text};
+    if (auto spec = parse_section_spec(in, s); !spec) return fail(spec);
+    if (auto end = in.end(); !end) return fail(end);
+    return s;
 }
 
 result<fetch_items> parse_fetch_items(wire::scanner& in, extension_set const& on)

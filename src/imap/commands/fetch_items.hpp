@@ -18,8 +18,11 @@ struct position_ranges;
 
 namespace mansio::imap::commands {
 
-/// BODY[section]<partial> and its old names.
+/// BODY[section]<partial> and its old names, BINARY[section]<partial> and BINARY.SIZE[section].
 struct fetch_section {
+    /// `decoded`, `decoded_size`: with the transfer encoding undone (RFC 9051 §6.4.5, RFC 3516).
+    enum class form : std::uint8_t { as_stored, decoded, decoded_size };
+    form how = form::as_stored;
     mime::section_kind what = mime::section_kind::body;
     std::vector<std::uint32_t> path;
     enum class filter : std::uint8_t { none, fields, fields_not };
@@ -41,7 +44,10 @@ struct fetch_items {
     [[nodiscard]] bool sets_seen() const noexcept;
 };
 
-/// EMAILID and THREADID: RFC 8474 §5; SAVEDATE: RFC 8514 §4; PREVIEW: RFC 8970 §3; MODSEQ: RFC 7162 §3.1.4.2.
+/// "1.2.HEADER" without brackets, as an IMAP URL has it (RFC 5092 §6.1.1).
+[[nodiscard]] result<fetch_section> parse_section_text(std::string_view text);
+
+/// BINARY: RFC 3516; EMAILID and THREADID: RFC 8474 §5; SAVEDATE: RFC 8514 §4; PREVIEW: RFC 8970 §3; MODSEQ: RFC 7162 §3.1.4.2.
 /// fetch = … ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")   (RFC 9051 §9, RFC 3501 §9)
 /// `on`: items of extensions that are off are none.
 [[nodiscard]] result<fetch_items> parse_fetch_items(wire::scanner& in, extension_set const& on);

@@ -36,6 +36,7 @@ task<result<reply>> name_space(invocation& c);
 task<result<reply>> noop(invocation& c);
 task<result<reply>> notify(invocation& c);
 task<result<reply>> rename(invocation& c);
+task<result<reply>> replace(invocation& c);
 task<result<reply>> search(invocation& c);
 task<result<reply>> select(invocation& c);
 task<result<reply>> setacl(invocation& c);

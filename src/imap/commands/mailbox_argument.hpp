@@ -38,5 +38,7 @@ struct found_mailbox {
 [[nodiscard]] task<result<found_mailbox>> find_destination(session& s, std::string name);
 /// A name that CREATE or RENAME may not make: the level under which other people's mailboxes are.
 [[nodiscard]] bool reserved(session const& s, std::string_view name) noexcept;
+/// "[APPENDUID 38505 3955:3957] " (RFC 4315 §3).
+[[nodiscard]] std::string append_uid(store::appended const& done);
 
 }  // namespace mansio::imap::commands

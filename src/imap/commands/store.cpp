@@ -4,6 +4,7 @@
 #include "base/bytes.hpp"
 #include "imap/commands/handlers.hpp"
 #include "imap/session.hpp"
+#include "imap/uid_walk.hpp"
 #include "imap/wire/writer.hpp"
 
 namespace mansio::imap::commands {
@@ -76,14 +77,18 @@ store::flag_set known_flags(std::vector<std::string> const& names, store::mailbo
 }
 
 /// .SILENT: the client works the new flags out for itself. Where that gives what is now there, nothing is told; where another session's change came
-/// between, the next announcement tells.
+/// between, the next announcement tells. While an EXPUNGE is held back, FETCH and STORE have told flags ahead of `announced`, so what the client works out
+/// is not known here: all is announced then.
 std::vector<store::uid> as_expected(selected_mailbox const& m, store::flags_changed const& done, store::flag_change const& change)
 {
     auto const named = known_flags(change.names, *done.after);
     std::vector<store::uid> out;
+    if (done.after->lower_bound(m.announced->uid_next()) < m.announced->size()) return out;
+    out.reserve(done.changed.size());
+    uid_walk announced, latest;
     for (auto const u : done.changed) {
-        auto const before = m.announced->find(u);
-        auto const after = done.after->find(u);
+        auto const before = announced.find(*m.announced, u);
+        auto const after = latest.find(*done.after, u);
         if (!before || !after) continue;
         auto expected = m.announced->at(*before).flags;
         if (change.how == store::flag_operation::replace) expected = named;

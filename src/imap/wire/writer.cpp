@@ -12,9 +12,9 @@ void append_number(std::string& out, std::uint64_t n)
     out.append(digits, end);
 }
 
-void append_literal_head(std::string& out, std::uint64_t octets)
+void append_literal_head(std::string& out, std::uint64_t octets, bool binary)
 {
-    out += '{';
+    out += binary ? "~{" : "{";
     append_number(out, octets);
     out += "}\r\n";
 }

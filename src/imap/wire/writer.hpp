@@ -14,8 +14,8 @@ void append_number(std::string& out, std::uint64_t n);
 void append_string(std::string& out, std::string_view s, bool utf8 = false);
 /// An atom when it can be one, else as append_string().
 void append_astring(std::string& out, std::string_view s, bool utf8 = false);
-/// "{5}\r\n"; the octets follow.
-void append_literal_head(std::string& out, std::uint64_t octets);
+/// "{5}\r\n", for octets that may hold NUL "~{5}\r\n" (literal8); the octets follow.
+void append_literal_head(std::string& out, std::uint64_t octets, bool binary = false);
 /// "(\Seen $Junk)"
 void append_list(std::string& out, std::vector<std::string> const& atoms);
 

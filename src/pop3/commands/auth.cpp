@@ -31,7 +31,7 @@ task<std::expected<std::string, reply>> next_response(session& s, std::string ch
 task<reply> list_mechanisms(session& s)
 {
     // Not in RFC 5034, which asks for a mechanism, but old Outlook and others send a bare AUTH to learn which there are.
-    auto const sent = co_await s.send("+OK mechanisms\r\nPLAIN\r\n.\r\n");
+    auto const sent = co_await s.send(s.ok_line("mechanisms") + "PLAIN\r\n.\r\n");
     static_cast<void>(sent);
     co_return reply{};
 }

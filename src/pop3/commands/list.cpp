@@ -19,7 +19,7 @@ task<reply> listing(session& s, std::string_view rest, describe what)
         if (!drop.has(*n)) co_return no_such_message();
         co_return reply::ok(std::to_string(*n) + " " + what(drop, *n));
     }
-    std::string out = "+OK " + std::to_string(drop.left()) + " messages\r\n";
+    auto out = s.ok_line(std::to_string(drop.left()) + " messages");
     for (std::uint32_t n = 1; n <= drop.size(); ++n) {
         if (drop.has(n)) out += std::to_string(n) + " " + what(drop, n) + "\r\n";
         if (n % lines_a_turn != 0) continue;

@@ -9,14 +9,14 @@ task<reply> quit(session& s, std::string_view)
         s.end();
         co_return reply::ok("goodbye");
     }
-    auto const marked = s.drop().size() - s.drop().left();
+    auto const going = s.drop().going();
     auto const done = co_await s.drop().update();  // returns when the removal is durable
     if (!done)
         s.srv().log.error("pop3_update", {{"session", s.id()}, {"fault", done.error()}});
     else
-        s.counts().deleted.add(marked);
+        s.counts().deleted.add(going);
     // The lock goes before the answer: a program that signs in again at once must not meet its own shadow.
-    s.release_drop();
+    co_await s.release_drop();
     s.end();
     if (!done) co_return reply::refused("[SYS/TEMP] some messages were not removed");
     co_return reply::ok("goodbye");

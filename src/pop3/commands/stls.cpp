@@ -7,6 +7,7 @@ task<reply> stls(session& s, std::string_view rest)
 {
     if (!rest.empty()) co_return reply::bad("STLS has no arguments");
     if (s.secure()) co_return reply::bad("TLS is on already");
+    if (s.utf8()) co_return reply::bad("UTF8 is on: TLS comes before it");  // RFC 6856 §2.1
     if (s.srv().tls == nullptr) co_return reply::refused("no TLS here");
     // What was sent along in clear would be taken as said under TLS: no further (trust.md W4, CVE-2011-0411).
     if (s.peer().has_unread()) {
@@ -15,7 +16,7 @@ task<reply> stls(session& s, std::string_view rest)
         s.end();
         co_return reply{};
     }
-    auto const said = co_await s.send("+OK begin TLS\r\n");
+    auto const said = co_await s.send(s.ok_line("begin TLS"));
     if (!said) co_return reply{};
     auto const flushed = co_await s.peer().flush(s.write_by());
     if (flushed) {

@@ -23,6 +23,7 @@ struct command {
 task<reply> auth(session& s, std::string_view rest);
 task<reply> capa(session& s, std::string_view rest);
 task<reply> dele(session& s, std::string_view rest);
+task<reply> lang(session& s, std::string_view rest);
 task<reply> list(session& s, std::string_view rest);
 task<reply> noop(session& s, std::string_view rest);
 task<reply> pass(session& s, std::string_view rest);
@@ -34,6 +35,7 @@ task<reply> stls(session& s, std::string_view rest);
 task<reply> top(session& s, std::string_view rest);
 task<reply> uidl(session& s, std::string_view rest);
 task<reply> user(session& s, std::string_view rest);
+task<reply> utf8(session& s, std::string_view rest);
 
 /// What a sign-in in clear is told (trust.md W6); nullopt where it is allowed. No response code of RFC 3206 asks for TLS: SYS/PERM says that trying
 /// again as before is useless, where AUTH would make programs ask for another password.
