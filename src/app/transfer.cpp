@@ -56,6 +56,7 @@ public:
                    skipped == 0 ? "" : fmt::format(", {} skipped", skipped));
         shown_ = true;
     }
+    /// Takes it off the terminal.
     ~progress()
     {
         if (shown_) fmt::print(stderr, "\r\x1b[K");
@@ -130,9 +131,11 @@ result<std::unique_ptr<outside>> make_outside(cli::import_options const& o)
     out->gate = std::make_unique<net::egress_gate>(any(o.cleartext));
     net::resolver_options ro;
     std::ifstream resolv{"/etc/resolv.conf"};
-    for (std::string word, value; resolv >> word;)
-        if (word == "nameserver" && resolv >> value)
-            if (auto const a = net::ip_address::parse(value)) ro.forwarders.push_back({*a, 53});
+    for (std::string line; std::getline(resolv, line);) {
+        auto const words = base::words_of(line, " \t");
+        if (words.size() < 2 || words[0] != "nameserver") continue;
+        if (auto const a = net::ip_address::parse(words[1])) ro.forwarders.push_back({*a, 53});
+    }
     ro.trust_anchor_file = "none";  // the certificate says who answers
     auto dns = net::make_resolver(std::move(ro), out->limits, out->metrics);
     if (!dns) return fail(dns);
@@ -161,7 +164,7 @@ task<result<std::unique_ptr<imapclient::client>>> connect(net::shard& here, outs
     auto client = co_await imapclient::client::open(std::move(*stream), to.client, to.bounds, here.clock());
     if (!client) co_return fail(client);
     auto const in = co_await (*client)->login(to.user, to.password);
-    if (!in) co_return fail(in);
+    if (!in) co_return fail(in.error().what, to.host + " does not let " + to.user + " in: " + in.error().say, in.error().detail);
     auto const told = co_await (*client)->identify("Mansio", version_text);
     if (!told) co_return fail(told);
     co_return std::move(*client);
@@ -231,18 +234,19 @@ int import_mail(cli::import_options const& o)
     std::unique_ptr<outside> out;
     auto from = source_of(o, spool, here, out);
     if (!from) return give_up(o.json, from.error());
-    progress bar{base::system_clock()};
+    auto bar = std::make_unique<progress>(base::system_clock());
     transfer::import_options options;
     options.account = o.address;
     options.keep_uids = o.keep_uids;
     options.below = o.below;
     options.only = o.only;
     options.journal = o.journal;
-    options.progress = [&bar](transfer::import_report const& r) { bar.show(r.imported + r.already + r.skipped, r.expected, r.skipped); };
+    options.progress = [&bar](transfer::import_report const& r) { bar->show(r.imported + r.already + r.skipped, r.expected, r.skipped); };
     loop.start();
     auto const report = run_blocking(here, import_all(here, transfer_socket(o.socket, o.config_file), **from, std::move(options)));
     from->reset();
     loop.stop();
+    bar.reset();
     if (!report) return give_up(o.json, report.error());
     return print(*report, o.json);
 }
@@ -252,16 +256,17 @@ int export_mail(cli::export_options const& o)
     base::metrics unused;
     net::runtime loop{1, base::system_clock(), base::null_log(), unused};
     auto& here = loop.at(0);
-    progress bar{base::system_clock()};
+    auto bar = std::make_unique<progress>(base::system_clock());
     transfer::export_options options;
     options.account = o.address;
     options.path = o.path;
     options.form = o.mbox ? transfer::export_form::mbox : transfer::export_form::maildir;
     options.only = o.only;
-    options.progress = [&bar](transfer::export_report const& r) { bar.show(r.exported + r.already + r.skipped, r.expected, r.skipped); };
+    options.progress = [&bar](transfer::export_report const& r) { bar->show(r.exported + r.already + r.skipped, r.expected, r.skipped); };
     loop.start();
     auto const report = run_blocking(here, export_all(here, transfer_socket(o.socket, o.config_file), std::move(options)));
     loop.stop();
+    bar.reset();
     if (!report) return give_up(o.json, report.error());
     auto const& r = *report;
     if (o.json) {
@@ -270,8 +275,10 @@ int export_mail(cli::export_options const& o)
                                                         {"already", r.already},
                                                         {"skipped", r.skipped},
                                                         {"octets", r.octets},
-                                                        {"problems", as_json(r.problems)}}));
+                                                        {"problems", as_json(r.problems)},
+                                                        {"notes", as_json(r.notes)}}));
     } else {
+        print_all("note", r.notes);
         print_all("skipped", r.problems);
         fmt::print("{} messages exported from {} mailboxes ({} octets), {} were there already, {} skipped\n", r.exported, r.folders, r.octets, r.already,
                    r.skipped);

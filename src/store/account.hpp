@@ -247,7 +247,7 @@ public:
     [[nodiscard]] task<result<std::vector<bool>>> delivered(std::vector<delivery_id> which) const;
     /// Server principals only (transfer): a mailbox that never held a message takes the UIDVALIDITY it had elsewhere; the one it has already is no change.
     /// Errors: refused with detail "uid_validity" when this account may have used that number before (it must be above all that were given out:
-    /// trust.md D5), refused with detail "not_fresh" when the mailbox has had messages.
+    /// trust.md D5) or is too high to leave room for others, refused with detail "not_fresh" when the mailbox has had messages.
     [[nodiscard]] task<result<void>> adopt_uid_validity(mailbox_id m, std::uint32_t validity) const;
     /// Server principals only (transfer): no message gets a UID below `next` from now on. Never lowers it.
     [[nodiscard]] task<result<void>> raise_uid_next(mailbox_id m, store::uid next) const;

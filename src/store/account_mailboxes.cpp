@@ -149,6 +149,9 @@ task<result<void>> account_core::prepare_adopt(account_batch& b, principal const
     if (!who.is_server()) co_return no_right();
     if (s->meta->uid_validity == validity) co_return result<void>{};
     if (b.next_uid(m) != 1) co_return fail(fault::kind::refused, "the mailbox has had messages: its UIDVALIDITY stays", "not_fresh");
+    // Mailboxes that are made later need numbers above it.
+    constexpr std::uint32_t highest = 0xF0000000U;
+    if (validity > highest) co_return fail(fault::kind::refused, "this UIDVALIDITY is too high to be kept", "uid_validity");
     if (validity <= b.head.last_uid_validity)
         co_return fail(fault::kind::refused, "this UIDVALIDITY may have been used in this account before", "uid_validity");
     b.head.last_uid_validity = validity;

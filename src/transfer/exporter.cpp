@@ -4,21 +4,22 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/bytes.hpp"
 #include "transfer/files.hpp"
 #include "transfer/maildir_names.hpp"
 #include "transfer/mbox_text.hpp"
+#include "transfer/source.hpp"
 
 namespace mansio::transfer {
 namespace {
 
 constexpr std::size_t problems_kept = 10'000;
-constexpr std::size_t keyword_letters = 26;
 
 struct mailbox {
     std::uint64_t id = 0;
-    std::string name;
+    std::string name, use;
     bool subscribed = false;
     std::uint32_t uid_validity = 0, uid_next = 0;
 };
@@ -49,34 +50,65 @@ private:
 class sink {
 public:
     virtual ~sink() = default;
-    virtual result<void> begin(mailbox const& m, std::vector<stored_message> const& messages) = 0;
+    /// `at`: of a file or directory below the export's that nobody has yet.
+    virtual result<void> begin(mailbox const& m, std::string const& at, std::vector<stored_message> const& messages) = 0;
+    /// Where a mailbox goes: relative, without "..", and at most about 200 octets a level.
+    [[nodiscard]] virtual std::string place(mailbox const& m) const = 0;
+    /// What this form cannot say of the mailbox just begun; a sentence each.
+    [[nodiscard]] virtual std::vector<std::string> lost() const { return {}; }
     /// Whether it is there already; then nothing is read.
     virtual result<bool> has(stored_message const& m) = 0;
     virtual result<void> begin_message(stored_message const& m) = 0;
     virtual result<void> octets(std::string_view some) = 0;
     virtual result<void> end_message(stored_message const& m, bool whole) = 0;
     virtual result<void> end(mailbox const& m) = 0;
-    virtual result<void> end_all(std::vector<mailbox> const& all) = 0;
+    virtual result<void> end_all(std::vector<source_folder> const& all) = 0;
 };
+
+/// Names of files end somewhere near 255 octets.
+std::string shortened(std::string name)
+{
+    constexpr std::size_t longest = 200;
+    if (name.size() <= longest) return name;
+    auto const digest = base::sha256(name);
+    return name.substr(0, longest - 17) + "_" + base::to_hex({reinterpret_cast<char const*>(digest.data()), 8});
+}
 
 class maildir_sink final : public sink {
 public:
     explicit maildir_sink(std::string path) : path_(std::move(path)) {}
 
-    result<void> begin(mailbox const& m, std::vector<stored_message> const& messages) override
+    std::string place(mailbox const& m) const override { return m.name == "INBOX" ? "" : shortened(maildir_directory(m.name)); }
+    std::vector<std::string> lost() const override { return lost_; }
+    result<void> begin(mailbox const& m, std::string const& at, std::vector<stored_message> const& messages) override
     {
-        directory_ = m.name == "INBOX" ? path_ : path_ + "/" + maildir_directory(m.name);
+        directory_ = at.empty() ? path_ : path_ + "/" + at;
         for (auto const* part : {"/cur", "/new", "/tmp"})
             if (auto const made = files::make_directory(directory_ + part); !made) return made;
-        if (m.name != "INBOX")
+        if (!at.empty())
             if (auto const marked = files::replace(directory_ + "/maildirfolder", ""); !marked) return marked;
         keywords_.clear();
+        lost_.clear();
+        // Letters that files of an export before have go on meaning what they meant.
+        std::set<char> taken;
+        for (auto const& [letter, name] : parse_dovecot_keywords(files::read_small(directory_ + "/dovecot-keywords").value_or(""))) {
+            keywords_.emplace(name, letter);
+            taken.insert(letter);
+        }
+        std::set<std::string> left_out;
         for (auto const& message : messages)
-            for (auto const& f : message.flags)
-                if (!f.starts_with('\\') && f != "$Forwarded" && !keywords_.contains(f) && keywords_.size() < keyword_letters) {
-                    auto const letter = static_cast<char>('a' + keywords_.size());
-                    keywords_.emplace(f, letter);
+            for (auto const& f : message.flags) {
+                if (f.starts_with('\\') || f == "$Forwarded" || keywords_.contains(f)) continue;
+                char letter = 'a';
+                while (letter <= 'z' && taken.contains(letter)) ++letter;
+                if (letter > 'z') {
+                    left_out.insert(f);
+                    continue;
                 }
+                taken.insert(letter);
+                keywords_.emplace(f, letter);
+            }
+        for (auto const& f : left_out) lost_.push_back("the keyword " + f + " is left out: a Maildir has room for 26");
         there_.clear();
         for (auto const& file : files::list(directory_ + "/cur")) there_.emplace(parse_maildir_file(file).unique, file);
         uids_ = fmt::format("3 V{} N{}\n", m.uid_validity, m.uid_next);
@@ -120,11 +152,11 @@ public:
         if (auto const written = files::replace(directory_ + "/dovecot-keywords", text); !written) return written;
         return files::replace(directory_ + "/dovecot-uidlist", uids_);
     }
-    result<void> end_all(std::vector<mailbox> const& all) override
+    result<void> end_all(std::vector<source_folder> const& all) override
     {
         std::string text;
-        for (auto const& m : all)
-            if (m.subscribed) text += (m.name == "INBOX" ? m.name : maildir_directory(m.name).substr(1)) + "\n";
+        for (auto const& f : all)
+            if (f.subscribed) text += (f.id.empty() ? f.name : f.id.substr(1)) + "\n";
         return files::replace(path_ + "/subscriptions", text);
     }
 
@@ -140,6 +172,7 @@ private:
     std::uint32_t validity_ = 0;
     std::map<std::string, char> keywords_;
     std::map<std::string, std::string> there_;
+    std::vector<std::string> lost_;
     std::optional<files::writer> out_;
     line_ends_cut cut_;
 };
@@ -149,15 +182,23 @@ class mbox_sink final : public sink {
 public:
     explicit mbox_sink(std::string path) : path_(std::move(path)) {}
 
-    result<void> begin(mailbox const& m, std::vector<stored_message> const&) override
+    /// "Work/2026" is the file 2026.mbox in the directory Work, beside the file Work.mbox; nothing is hidden.
+    std::string place(mailbox const& m) const override
     {
-        // "a/b" is a file in a directory: it and "a" itself cannot have the same name.
-        auto const slash = m.name.rfind('/');
-        auto const directory = slash == std::string::npos ? path_ : path_ + "/" + m.name.substr(0, slash) + ".sub";
-        if (auto const made = files::make_directory(directory); !made) return made;
-        file_ = directory + "/" + (slash == std::string::npos ? m.name : m.name.substr(slash + 1));
-        if (m.name.find("/.") != std::string::npos || m.name.starts_with('.'))
-            return fail(fault::kind::refused, "its name begins with a dot and would be hidden");
+        std::string out;
+        for (std::size_t from = 0; from <= m.name.size();) {
+            auto const end = std::min(m.name.find('/', from), m.name.size());
+            auto level = shortened(m.name.substr(from, end - from));
+            if (level.starts_with('.')) level = "_" + level;
+            out += (out.empty() ? "" : "/") + level;
+            from = end + 1;
+        }
+        return out + ".mbox";
+    }
+    result<void> begin(mailbox const&, std::string const& at, std::vector<stored_message> const&) override
+    {
+        file_ = path_ + "/" + at;
+        if (auto const made = files::make_directory(file_.substr(0, file_.rfind('/'))); !made) return made;
         auto out = files::writer::open(file_ + ".new");
         if (!out) return fail(out);
         out_.emplace(std::move(*out));
@@ -170,6 +211,7 @@ public:
         line_.clear();
         header_ = true;
         now_ = m;
+        begun_ = out_->size();
         return out_->put(make_from_line("", m.date));
     }
     result<void> octets(std::string_view some) override
@@ -183,8 +225,9 @@ public:
         line_.erase(0, from);
         return {};
     }
-    result<void> end_message(stored_message const&, bool) override
+    result<void> end_message(stored_message const&, bool whole) override
     {
+        if (!whole) return out_->cut(begun_);
         if (!line_.empty())
             if (auto const put = line(line_); !put) return put;
         if (header_)
@@ -198,7 +241,7 @@ public:
         if (auto const done = out.finish(); !done) return done;
         return files::rename(file_ + ".new", file_);
     }
-    result<void> end_all(std::vector<mailbox> const&) override { return {}; }
+    result<void> end_all(std::vector<source_folder> const&) override { return {}; }
 
 private:
     result<void> line(std::string_view text)
@@ -217,6 +260,7 @@ private:
     std::string path_, file_, line_;
     bool header_ = true;
     stored_message now_;
+    std::uint64_t begun_ = 0;  ///< where its From_ line stands
     std::optional<files::writer> out_;
     line_ends_cut cut_;
 };
@@ -237,21 +281,72 @@ public:
         if (!opened) co_return fail(opened);
         auto const all = co_await mailboxes();
         if (!all) co_return fail(all);
+        auto const ready = prepare();
+        if (!ready) co_return fail(ready);
         for (auto const& m : *all) {
-            auto const done = co_await one(m);
+            auto const at = place(m);
+            auto const done = co_await one(m, at);
             if (done) continue;
-            if (done.error().what == fault::kind::closed || done.error().what == fault::kind::timeout) co_return fail(done);
+            if (ends_all(done.error())) co_return fail(done);
             trouble(m.name, "", done.error().say);
         }
-        auto const ended = sink_->end_all(*all);
+        auto const ended = finish();
         if (!ended) co_return fail(ended);
         co_return std::move(report_);
     }
 
 private:
+    static bool ends_all(fault const& f) { return f.what == fault::kind::closed || f.what == fault::kind::timeout || f.detail == "disk"; }
     void trouble(std::string folder, std::string message, std::string why)
     {
         if (report_.problems.size() < problems_kept) report_.problems.push_back({std::move(folder), std::move(message), std::move(why)});
+    }
+    void note(std::string folder, std::string what)
+    {
+        if (report_.notes.size() < problems_kept) report_.notes.push_back({std::move(folder), "", std::move(what)});
+    }
+
+    /// An export goes into a directory of its own: in a Maildir that others use it would replace what their programs keep there.
+    result<void> prepare()
+    {
+        auto const there = files::list(options_.path);
+        known_ = exported_folders(options_.path);
+        if (!there.empty() && !files::exists(options_.path + "/" + std::string{folders_file}))
+            return fail(fault::kind::refused,
+                        base::printable(options_.path, 400) + " is not empty and holds no export: name an empty directory, or one of an export before");
+        if (auto const made = files::make_directory(options_.path); !made) return made;
+        return write_folders();
+    }
+    result<void> write_folders()
+    {
+        std::vector<source_folder> all;
+        for (auto const& [at, f] : known_) all.push_back(f);
+        return files::replace(options_.path + "/" + std::string{folders_file}, folders_text(all));
+    }
+    result<void> finish()
+    {
+        if (auto const written = write_folders(); !written) return written;
+        std::vector<source_folder> all;
+        for (auto const& [at, f] : known_) all.push_back(f);
+        return sink_->end_all(all);
+    }
+
+    /// The same place as the last time, else one that no other mailbox has.
+    std::string place(mailbox const& m)
+    {
+        auto const before = std::find_if(known_.begin(), known_.end(), [&m](auto const& k) { return k.second.name == m.name; });
+        auto at = before != known_.end() ? before->first : sink_->place(m);
+        auto const wanted = at;
+        for (unsigned n = 2; before == known_.end() && known_.contains(at); ++n) at = fmt::format("{}_{}", wanted, n);
+        source_folder f;
+        f.id = at;
+        f.name = m.name;
+        f.use = m.use;
+        f.subscribed = m.subscribed;
+        f.uid_validity = m.uid_validity;
+        f.uid_next = m.uid_next;
+        known_.insert_or_assign(at, std::move(f));
+        return at;
     }
 
     task<result<std::vector<mailbox>>> mailboxes()
@@ -264,7 +359,11 @@ private:
         for (auto const& v : list->as_array()) {
             if (!v.is_object()) continue;
             auto const& o = v.as_object();
-            mailbox const m{number_of(o, "id"), text_of(o, "name"), flag_of(o, "subscribed"), static_cast<std::uint32_t>(number_of(o, "uid_validity")),
+            mailbox const m{number_of(o, "id"),
+                            text_of(o, "name"),
+                            text_of(o, "use"),
+                            flag_of(o, "subscribed"),
+                            static_cast<std::uint32_t>(number_of(o, "uid_validity")),
                             static_cast<std::uint32_t>(number_of(o, "uid_next"))};
             if (options_.only.empty() || std::find(options_.only.begin(), options_.only.end(), m.name) != options_.only.end()) out.push_back(m);
         }
@@ -290,17 +389,20 @@ private:
         co_return out;
     }
 
-    task<result<void>> one(mailbox const& m)
+    task<result<void>> one(mailbox const& m, std::string at)
     {
         auto const all = co_await messages(m.id);
         if (!all) co_return fail(all);
         ++report_.folders;
         report_.expected += all->size();
-        auto const begun = sink_->begin(m, *all);
+        auto const begun = sink_->begin(m, at, *all);
         if (!begun) {
             report_.skipped += all->size();
             co_return begun;
         }
+        for (auto const& what : sink_->lost()) note(m.name, what);
+        auto const written = write_folders();
+        if (!written) co_return written;
         for (auto const& message : *all) {
             auto const done = co_await bring(m, message);
             if (!done) co_return done;
@@ -330,10 +432,10 @@ private:
             return written;
         };
         auto const read = co_await link_.read(json::object{{"mailbox", m.id}, {"uid", message.uid}}, std::move(take));
-        if (!written) co_return fail(fault::kind::closed, written.error().say);
+        if (!written) co_return fail(written.error().what, written.error().say, "disk");
         if (begun) {
             auto const ended = to->end_message(message, read.has_value());
-            if (!ended) co_return ended;
+            if (!ended) co_return fail(ended.error().what, ended.error().say, "disk");
         }
         if (!read && (read.error().what == fault::kind::closed || read.error().what == fault::kind::timeout)) co_return read;
         if (!read) {
@@ -350,6 +452,7 @@ private:
     export_options options_;
     std::unique_ptr<sink> sink_;
     export_report report_;
+    std::map<std::string, source_folder, std::less<>> known_;  ///< by place: of exports before, and of this one
 };
 
 }  // namespace

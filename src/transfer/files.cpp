@@ -30,6 +30,11 @@ bool is_directory(std::string const& path)
     struct stat s{};
     return ::stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
 }
+bool is_link(std::string const& path)
+{
+    struct stat s{};
+    return ::lstat(path.c_str(), &s) == 0 && S_ISLNK(s.st_mode);
+}
 bool exists(std::string const& path)
 {
     struct stat s{};
@@ -122,7 +127,7 @@ result<writer> writer::open(std::string const& path, bool append)
     if (fd < 0) return trouble("cannot write", path);
     return writer{fd};
 }
-writer::writer(writer&& o) noexcept : fd_(std::exchange(o.fd_, -1)), held_(std::move(o.held_)) {}
+writer::writer(writer&& o) noexcept : fd_(std::exchange(o.fd_, -1)), held_(std::move(o.held_)), written_(o.written_) {}
 writer::~writer()
 {
     if (fd_ >= 0) ::close(fd_);
@@ -135,7 +140,17 @@ result<void> writer::flush()
         if (n < 0) return trouble("cannot write", "the file");
         at += static_cast<std::size_t>(n);
     }
+    written_ += held_.size();
     held_.clear();
+    return {};
+}
+result<void> writer::cut(std::uint64_t size)
+{
+    if (auto const out = flush(); !out) return out;
+    if (size >= written_) return {};
+    auto const at = static_cast<off_t>(size);
+    if (::ftruncate(fd_, at) != 0 || ::lseek(fd_, at, SEEK_SET) != at) return trouble("cannot write", "the file");
+    written_ = size;
     return {};
 }
 result<void> writer::put(std::string_view octets)

@@ -13,6 +13,7 @@
 namespace mansio::transfer::files {
 
 [[nodiscard]] bool is_directory(std::string const& path);
+[[nodiscard]] bool is_link(std::string const& path);
 [[nodiscard]] bool exists(std::string const& path);
 /// Names in a directory, sorted, without "." and ".."; empty when it cannot be read.
 [[nodiscard]] std::vector<std::string> list(std::string const& path);
@@ -53,11 +54,16 @@ public:
     /// Writes out and syncs. `when`: unix seconds of its last change.
     [[nodiscard]] result<void> finish(std::optional<std::int64_t> when = {});
     [[nodiscard]] result<void> flush();
+    /// Octets put so far; not for files that are appended to.
+    [[nodiscard]] std::uint64_t size() const noexcept { return written_ + held_.size(); }
+    /// Takes back what was put after the first `size` octets.
+    [[nodiscard]] result<void> cut(std::uint64_t size);
 
 private:
     explicit writer(int fd) : fd_(fd) {}
     int fd_;
     std::string held_;
+    std::uint64_t written_ = 0;
 };
 
 /// Whole files replaced at once: written beside, synced, renamed.

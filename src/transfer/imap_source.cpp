@@ -124,7 +124,7 @@ public:
         for (auto const& e : *listed) {
             source_folder f;
             f.name = canonical(our_name(e));
-            f.where = e.raw;
+            f.where = f.id = e.raw;
             f.selectable = !e.has("\\noselect") && !e.has("\\nonexistent");
             f.subscribed = e.has("\\subscribed");
             for (auto const* u : uses)
@@ -159,34 +159,57 @@ public:
         co_return out;
     }
 
-    /// A connection that is lost is made again, and what had not come is asked for again; nothing comes twice.
+    /// A connection that is lost is made again, and what had not come is asked for again; nothing comes twice. Where the other server fails at all of them
+    /// together they are asked for one by one, so that a message it cannot give takes no other with it.
     task<result<void>> read(source_folder const& f, std::vector<source_message> which, message_receiver& to) override
     {
         std::map<std::uint32_t, source_message> left;
         for (auto& m : which) left.emplace(m.uid, std::move(m));
-        result<void> last;
-        for (int round = 0; round < connections_tried && !left.empty(); ++round) {
-            last = co_await opened(f);
-            if (!last && last.error().what == fault::kind::refused) co_return last;
-            if (!last) {
+        auto at_once = left.size();
+        int lost = 0, blamed = 0;
+        while (!left.empty()) {
+            auto const there = co_await opened(f);
+            if (!there && there.error().what == fault::kind::refused) co_return there;
+            if (!there) {
                 drop();
+                if (++lost == connections_tried) co_return there;
                 continue;
             }
+            std::map<std::uint32_t, source_message> asked;
             std::vector<std::uint32_t> uids;
-            for (auto const& [uid, m] : left) uids.push_back(uid);
-            taker t{spool_, limits_.message_size, left, to};
-            auto const before = left.size();
-            last = co_await client_->fetch_messages(imapclient::ranges_of(uids), t);
-            left = t.left();
-            if (last || last.error().what == fault::kind::refused) {
-                for (auto const& [uid, m] : left) to.unreadable(m, last ? "it is gone on the other server" : last.error().say);
-                co_return result<void>{};
+            for (auto const& [uid, m] : left) {
+                if (asked.size() == at_once) break;
+                asked.emplace(uid, m);
+                uids.push_back(uid);
             }
-            if (receiver_failed(last)) co_return last;
-            drop();
-            if (left.size() < before) round = 0;  // it goes on
+            taker t{spool_, limits_.message_size, std::move(asked), to};
+            auto const done = co_await client_->fetch_messages(imapclient::ranges_of(uids), t);
+            bool const progress = t.left().size() < uids.size();
+            for (auto const uid : uids)
+                if (!t.left().contains(uid)) left.erase(uid);
+            if (done) {
+                for (auto const& [uid, m] : t.left()) {
+                    to.unreadable(m, "it is gone on the other server");
+                    left.erase(uid);
+                }
+                lost = blamed = 0;
+                continue;
+            }
+            if (receiver_failed(done)) co_return done;
+            bool const refused = done.error().what == fault::kind::refused;
+            if (!refused) drop();
+            if (progress) lost = 0;
+            if (at_once > 1) {
+                at_once = progress && !refused ? at_once : 1;
+            } else if (refused || ++lost == connections_tried) {
+                // Several in a row are not the messages' fault.
+                if (!refused && ++blamed == connections_tried) co_return done;
+                to.unreadable(left.begin()->second, done.error().say);
+                left.erase(left.begin());
+                lost = 0;
+            }
         }
-        co_return last;
+        co_return result<void>{};
     }
 
     task<void> close() override

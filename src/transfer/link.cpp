@@ -101,16 +101,19 @@ task<result<void>> link::append(json::object request, mime::octets message, when
 task<result<void>> link::read(json::object request, std::move_only_function<result<void>(std::string_view)> take)
 {
     request["do"] = "read";
-    auto const head = co_await ask(std::move(request));
-    if (!head) co_return fail(head);
-    for (auto left = number_of(*head, "octets"); left != 0;) {
-        auto const chunk = co_await peer_.read_chunk(static_cast<std::size_t>(std::min<std::uint64_t>(left, piece)), by());
-        if (!chunk || chunk->empty()) co_return fail(fault::kind::closed, "the server ended the conversation");
-        left -= chunk->size();
-        auto const taken = take(*chunk);
-        if (!taken) co_return taken;
+    auto head = co_await ask(std::move(request));
+    while (true) {
+        if (!head) co_return fail(head);
+        for (auto left = number_of(*head, "octets"); left != 0;) {
+            auto const chunk = co_await peer_.read_chunk(static_cast<std::size_t>(std::min<std::uint64_t>(left, piece)), by());
+            if (!chunk || chunk->empty()) co_return fail(fault::kind::closed, "the server ended the conversation");
+            left -= chunk->size();
+            auto const taken = take(*chunk);
+            if (!taken) co_return taken;
+        }
+        if (flag_of(*head, "last")) co_return result<void>{};
+        head = co_await hear();
     }
-    co_return result<void>{};
 }
 
 }  // namespace mansio::transfer

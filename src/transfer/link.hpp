@@ -31,7 +31,7 @@ public:
     [[nodiscard]] task<result<void>> append(json::object request, mime::octets message, when_appended then);
     /// Returns when every append has been answered.
     [[nodiscard]] task<result<void>> settle();
-    /// A message's octets, given to `take` in pieces. An error of `take` ends the conversation.
+    /// A message's octets, given to `take` in pieces. An error of `take` ends the conversation; the server's, in the middle of a message too, does not.
     [[nodiscard]] task<result<void>> read(json::object request, std::move_only_function<result<void>(std::string_view)> take);
     [[nodiscard]] task<void> close() { return peer_.raw().finish(); }
 

@@ -85,7 +85,7 @@ maildir_file parse_maildir_file(std::string_view name)
     f.base = base;
     f.unique = without_sizes(base);
     f.delivered = number<std::int64_t>(base.substr(0, base.find('.')));
-    if (base.size() + 3 > name.size()) return f;
+    if (name.size() < base.size() + 3 || name.substr(base.size() + 1, 2) != "2,") return f;  // ":1," is somebody's experiment
     for (char const c : name.substr(base.size() + 3)) {
         auto const known = std::find_if(letters.begin(), letters.end(), [c](letter const& l) { return l.sign == c; });
         if (known != letters.end())

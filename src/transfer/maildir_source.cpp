@@ -35,17 +35,23 @@ public:
     task<result<std::vector<source_folder>>> folders() override
     {
         std::vector<source_folder> out;
-        add(out, "INBOX", path_);
+        add(out, "INBOX", "");
         for (auto const& entry : files::list(path_)) {
-            auto const inside = path_ + "/" + entry;
-            if (!entry.starts_with('.') || entry.size() < 2 || !files::is_directory(inside + "/cur")) continue;
+            if (!entry.starts_with('.') || entry.size() < 2 || !is_folder(entry, out)) continue;
             auto const name = maildir_folder_name(entry);
-            if (name != "INBOX") add(out, name, inside);
+            if (name != "INBOX") add(out, name, entry);
         }
         add_nested(out);
         auto const subscriptions = files::read_small(path_ + "/subscriptions");
         auto const names = parse_subscriptions(subscriptions.value_or(""));
-        for (auto& f : out) f.subscribed = std::find(names.begin(), names.end(), f.name) != names.end();
+        auto const ours = exported_folders(path_);
+        for (auto& f : out) {
+            f.subscribed = std::find(names.begin(), names.end(), f.name) != names.end();
+            if (auto const known = ours.find(f.id); known != ours.end()) {
+                f.name = known->second.name;
+                f.use = known->second.use;
+            }
+        }
         co_return out;
     }
 
@@ -95,31 +101,47 @@ public:
     }
 
 private:
-    static void add(std::vector<source_folder>& out, std::string name, std::string where)
+    void add(std::vector<source_folder>& out, std::string name, std::string id) const
     {
         source_folder f;
         f.name = std::move(name);
-        f.where = std::move(where);
+        f.where = id.empty() ? path_ : path_ + "/" + id;
+        f.id = std::move(id);
         auto const list = uids_of(f);
         f.uid_validity = list.uid_validity;
         f.uid_next = list.uid_next;
         out.push_back(std::move(f));
     }
 
-    /// LAYOUT=fs: directories in directories. Those of a Maildir itself and Dovecot's own files are no mailboxes.
-    void add_nested(std::vector<source_folder>& out)
+    /// A link may lead into mail of somebody else, whom the one who runs this may read and the one who made it not: it is told, not followed.
+    [[nodiscard]] bool is_folder(std::string const& id, std::vector<source_folder>& out) const
     {
-        std::vector<std::pair<std::string, std::string>> open{{path_, ""}};
+        auto const inside = path_ + "/" + id;
+        if (!files::is_directory(inside + "/cur")) return false;
+        if (!files::is_link(inside) && !files::is_link(inside + "/cur") && !files::is_link(inside + "/new")) return true;
+        source_folder f;
+        f.name = f.id = id;
+        f.selectable = false;
+        f.note = "it is a symbolic link and left out";
+        out.push_back(std::move(f));
+        return false;
+    }
+
+    /// LAYOUT=fs: directories in directories. Those of a Maildir itself and Dovecot's own files are no mailboxes.
+    void add_nested(std::vector<source_folder>& out) const
+    {
+        std::vector<std::pair<std::string, std::string>> open{{"", ""}};
         while (!open.empty() && out.size() < most_folders) {
             auto const [directory, name] = open.back();
             open.pop_back();
-            for (auto const& entry : files::list(directory)) {
+            for (auto const& entry : files::list(directory.empty() ? path_ : path_ + "/" + directory)) {
                 if (entry.starts_with('.') || entry == "cur" || entry == "new" || entry == "tmp" || entry.starts_with("dovecot")) continue;
-                auto const inside = directory + "/" + entry;
+                auto const id = directory.empty() ? entry : directory + "/" + entry;
+                auto const inside = path_ + "/" + id;
                 if (!files::is_directory(inside)) continue;
                 auto const full = (name.empty() ? "" : name + "/") + level_name(imapclient_name(entry));
-                if (files::is_directory(inside + "/cur") && !base::equal_ignoring_case(full, "INBOX")) add(out, full, inside);
-                open.emplace_back(inside, full);
+                if (is_folder(id, out) && !base::equal_ignoring_case(full, "INBOX")) add(out, full, id);
+                if (!files::is_link(inside)) open.emplace_back(id, full);
             }
         }
     }

@@ -20,7 +20,7 @@ public:
     explicit lines(files::reader in, std::uint64_t at = 0) : in_(std::move(in)), at_(at) {}
     struct piece {
         std::string text;         ///< without its line end
-        std::uint64_t offset = 0;
+        std::uint64_t offset = 0, end = 0;  ///< in the file; `end` lies behind its line end
         bool begins = true;       ///< a line begins with it
         bool ends = true;         ///< and ends with it
     };
@@ -45,6 +45,7 @@ public:
         auto const used = length + (p.ends ? 1 : 0);
         from_ += used;
         at_ += used;
+        p.end = at_;
         if (p.ends && p.text.ends_with('\r')) p.text.pop_back();
         begins_ = p.ends;
         return p;
@@ -58,13 +59,49 @@ private:
     bool begins_ = true, end_ = false;
 };
 
+/// Where in a message its lines are, and which of them are left out: the fields that mbox programs put in.
+class header_lines {
+public:
+    [[nodiscard]] bool inside() const noexcept { return inside_; }
+    bool leaves_out(lines::piece const& line, mbox_status& into)
+    {
+        if (!inside_) return false;
+        if (!line.begins) return dropping_;
+        if (line.text.empty()) return inside_ = dropping_ = false;
+        bool const continues = line.text.front() == ' ' || line.text.front() == '\t';
+        if (!continues || !dropping_) dropping_ = !continues && take_status(line.text, into);
+        return dropping_;
+    }
+
+private:
+    bool inside_ = true, dropping_ = false;
+};
+
+/// A message is named by its octets, those that others change left out.
+class message_digest {
+public:
+    void feed(lines::piece const& line)
+    {
+        sha_.feed(line.text);
+        if (line.ends) sha_.feed("\n");
+    }
+    std::string finish()
+    {
+        auto const digest = sha_.finish();
+        return base::to_hex(std::string_view{reinterpret_cast<char const*>(digest.data()), 16});
+    }
+
+private:
+    base::sha256_stream sha_;
+};
+
 /// What is found out about one message while the file is scanned.
 struct scanned {
     source_message message;
     mbox_status status;
-    base::sha256_stream digest;
+    message_digest digest;
     std::optional<std::uint64_t> content_length;
-    bool in_header = true;
+    header_lines header;
 };
 
 /// Whether a message begins at `offset`, blank lines before it left out, or the file ends there.
@@ -90,25 +127,43 @@ public:
     {
         std::vector<source_folder> out;
         if (!files::is_directory(path_)) {
-            add(out, folder_.empty() ? "INBOX" : folder_, path_);
+            auto const name = folder_.empty() ? "INBOX" : folder_;
+            add(out, name, name, path_);
             co_return out;
         }
-        std::vector<std::pair<std::string, std::string>> open{{path_, folder_}};
+        std::vector<std::pair<std::string, std::string>> open{{"", folder_}};
         while (!open.empty() && out.size() < most_files) {
-            auto const top = open.back();
+            auto const [directory, name] = open.back();
             open.pop_back();
-            for (auto const& entry : files::list(top.first)) {
-                if (entry.starts_with('.')) continue;
-                auto const inside = top.first + "/" + entry;
+            for (auto const& entry : files::list(directory.empty() ? path_ : path_ + "/" + directory)) {
+                if (entry.starts_with('.') || entry == folders_file) continue;
+                auto const id = directory.empty() ? entry : directory + "/" + entry;
+                auto const inside = path_ + "/" + id;
+                if (files::is_link(inside)) {
+                    // It may lead into mail of somebody else, whom the one who runs this may read and the one who made it not.
+                    add(out, id, id, inside);
+                    out.back().selectable = false;
+                    out.back().note = "it is a symbolic link and left out";
+                    continue;
+                }
                 auto leaf = entry;
                 if (leaf.ends_with(".mbox") && leaf.size() > 5) leaf.resize(leaf.size() - 5);
-                auto full = (top.second.empty() ? "" : top.second + "/") + leaf;
+                bool const apples = entry == "mbox" && directory.ends_with(".mbox");  // "Work.mbox/mbox"
+                auto full = apples ? name : (name.empty() ? "" : name + "/") + leaf;
                 if (base::equal_ignoring_case(full, "INBOX")) full = "INBOX";
                 if (files::is_directory(inside))
-                    open.emplace_back(inside, full);
+                    open.emplace_back(id, full);
                 else
-                    add(out, full, inside);
+                    add(out, full, id, inside);
             }
+        }
+        for (auto const ours = exported_folders(path_); auto& f : out) {
+            auto const known = ours.find(f.id);
+            if (known == ours.end()) continue;
+            auto where = std::move(f.where);
+            f = known->second;
+            f.where = std::move(where);
+            if (!folder_.empty()) f.name = folder_ + "/" + f.name;
         }
         co_return out;
     }
@@ -126,8 +181,7 @@ public:
         auto const close = [&](std::uint64_t at) {
             if (!now) return;
             now->message.size = at - now->message.offset;
-            auto const digest = now->digest.finish();
-            auto key = base::to_hex(std::string_view{reinterpret_cast<char const*>(digest.data()), 16});
+            auto key = now->digest.finish();
             if (auto const n = same[key]++; n != 0) key += "-" + std::to_string(n);
             now->message.key = std::move(key);
             now->message.flags = std::move(now->status.flags);
@@ -145,14 +199,14 @@ public:
             if (!*p) break;
             if (++pieces % 4096 == 0) co_await base::yield_now{};
             auto const& line = **p;
-            end = line.offset + line.text.size() + 1;
+            end = line.end;
             auto const from = line.begins && blank && line.offset >= body_until ? parse_from_line(line.text) : std::nullopt;
             if (from) {
                 close(line.offset);
                 now.emplace();
-                now->message.offset = end;
+                now->message.offset = line.offset;
                 now->message.date = from->date;
-                now->digest.feed(line.text);
+                now->digest.feed(line);
                 blank = false;
                 continue;
             }
@@ -186,34 +240,32 @@ public:
     }
 
 private:
-    static void add(std::vector<source_folder>& out, std::string name, std::string where)
+    static void add(std::vector<source_folder>& out, std::string name, std::string id, std::string where)
     {
         source_folder f;
         f.name = std::move(name);
+        f.id = std::move(id);
         f.where = std::move(where);
         out.push_back(std::move(f));
     }
 
     static void take(scanned& s, lines::piece const& line, std::string const& path, std::uint64_t& body_until)
     {
-        if (s.in_header && line.begins && line.text.empty()) {
-            s.in_header = false;
+        bool const before = s.header.inside();
+        if (s.header.leaves_out(line, s.status)) return;
+        if (before && !s.header.inside()) {
             // mboxcl: trusted only where it leads to another message or the end.
-            auto const body = line.offset + 1;
-            if (s.content_length && *s.content_length < (1ULL << 40U) && boundary_at(path, body + *s.content_length)) body_until = body + *s.content_length;
+            auto const n = s.content_length.value_or(1ULL << 40U);
+            if (n < (1ULL << 40U) && boundary_at(path, line.end + n)) body_until = line.end + n;
         }
-        if (s.in_header && line.begins) {
-            if (take_status(line.text, s.status)) return;
-            constexpr std::string_view length = "Content-Length:";
-            if (base::starts_with_ignoring_case(line.text, length)) {
-                auto const value = base::trim_blanks(std::string_view{line.text}.substr(length.size()));
-                std::uint64_t n = 0;
-                auto const [end, error] = std::from_chars(value.data(), value.data() + value.size(), n);
-                if (error == std::errc{} && end == value.data() + value.size()) s.content_length = n;
-            }
+        constexpr std::string_view length = "Content-Length:";
+        if (s.header.inside() && line.begins && base::starts_with_ignoring_case(line.text, length)) {
+            auto const value = base::trim_blanks(std::string_view{line.text}.substr(length.size()));
+            std::uint64_t n = 0;
+            auto const [end, error] = std::from_chars(value.data(), value.data() + value.size(), n);
+            if (error == std::errc{} && end == value.data() + value.size()) s.content_length = n;
         }
-        s.digest.feed(line.text);
-        if (line.ends) s.digest.feed("\n");
+        s.digest.feed(line);
     }
 
     /// The message without status fields, quoting and the blank line that parts it from the next.
@@ -223,29 +275,30 @@ private:
         if (!in) return fail(in);
         if (auto const there = in->seek(m.offset); !there) return fail(there);
         lines text{std::move(*in), m.offset};
-        bool header = true, blank_held = false;
+        header_lines header;
+        message_digest digest;
         mbox_status ignored;
+        bool from_line = true;
         while (true) {
             auto p = text.next();
             if (!p) return fail(p);
             if (!*p || (*p)->offset >= m.offset + m.size) break;
             auto const& line = **p;
-            if (header && line.begins && line.text.empty()) {
-                header = false;
-            } else if (header && line.begins && take_status(line.text, ignored)) {
+            if (std::exchange(from_line, false)) {
+                digest.feed(line);
                 continue;
             }
-            if (std::exchange(blank_held, false))
-                if (auto const put = w.append("\r\n"); !put) return fail(put);
-            if (!header && line.begins && line.text.empty() && line.ends && line.offset + 2 >= m.offset + m.size) {
-                blank_held = true;  // perhaps only what parts it from the next message
-                continue;
-            }
+            bool const in_body = !header.inside();
+            if (header.leaves_out(line, ignored)) continue;
+            digest.feed(line);
+            if (in_body && line.begins && line.text.empty() && line.end >= m.offset + m.size) continue;  // what parts it from the next message
             auto const out = line.begins ? unquoted(line.text) : std::string_view{line.text};
             if (auto const put = w.append(out); !put) return fail(put);
             if (!line.ends) continue;
             if (auto const put = w.append("\r\n"); !put) return fail(put);
         }
+        // Another program may write the file meanwhile; what is there now will come with the next import.
+        if (!m.key.starts_with(digest.finish())) return fail(fault::kind::refused, "the file was changed while it was read: import again");
         return w.finish();
     }
 

@@ -67,7 +67,7 @@ std::optional<from_line> parse_from_line(std::string_view line)
         } else if (i + 5 < w.size()) {
             zone = w[i + 5];
         }
-        if (month == months.end() || !day || !time || !year) continue;
+        if (month == months.end() || !day || !time || !year || *year < 1900 || *year > 9999) continue;
         auto const date = std::chrono::year{*year} / std::chrono::month{static_cast<unsigned>(month - months.begin()) + 1} / std::chrono::day{*day};
         if (!date.ok()) continue;
         std::int16_t minutes = 0;

@@ -17,7 +17,8 @@ constexpr std::uint64_t parse_here_octets = 1ULL << 20U;
 constexpr std::uint64_t read_octets = 256ULL << 10U;
 constexpr std::uint32_t listed_at_once = 2000;
 constexpr std::uint64_t request_line = 1ULL << 20U;
-constexpr std::chrono::hours silence{1};                ///< an import may wait long for where it reads from
+constexpr std::chrono::hours silence{3};                ///< an import may wait long for where it reads from
+constexpr std::uint64_t highest_uid = 0xF0000000U;      ///< of those that are taken over: a stranger's must not use up a mailbox's
 
 /// An append that waits for its commit.
 struct pending {
@@ -26,9 +27,16 @@ struct pending {
     store::uid as_uid = 0;        ///< the UID it had elsewhere; 0: any
     store::new_message message;
     store::delivery_id delivery;
-    bool or_next = false;         ///< when the UID asked for cannot be given any more, the next one will do
+    store::uid or_from = 0;       ///< when the UID asked for cannot be given any more, the next one from this on will do; 0: it will not
     result<store::appended> answer;
 };
+
+/// 0: none, or none that may be taken over.
+store::uid uid_of(json::object const& asked, std::string_view name)
+{
+    auto const n = number_of(asked, name);
+    return n <= highest_uid ? static_cast<store::uid>(n) : 0;
+}
 
 store::special_use use_of(std::string_view name)
 {
@@ -160,6 +168,7 @@ private:
             }
         }
         if (!found) co_return fail(found);
+        if (use != store::special_use::none && found->use != use && note.empty()) note = "it is here already, without the use " + text_of(asked, "use");
         auto const validity = number_of(asked, "uid_validity");
         bool kept = false;
         if (validity != 0) {
@@ -167,7 +176,7 @@ private:
             auto const adopted = co_await account_->adopt_uid_validity(found->id, static_cast<std::uint32_t>(validity));
             if (!adopted && adopted.error().what != fault::kind::refused) co_return fail(adopted);
             kept = adopted.has_value();
-            if (!kept) note = adopted.error().say;
+            if (!kept) note += (note.empty() ? "" : "; ") + adopted.error().say;
         }
         auto const c = co_await account_->counts(found->id);
         if (!c) co_return fail(c);
@@ -195,10 +204,16 @@ private:
 
     task<result<json::object>> finish(json::object asked)
     {
-        auto const next = std::min<std::uint64_t>(number_of(asked, "uid_next"), 0xFFFFFFFFU);
-        auto const done = co_await account_->raise_uid_next(static_cast<store::mailbox_id>(number_of(asked, "mailbox")), static_cast<store::uid>(next));
-        if (!done) co_return fail(done);
-        co_return json::object{{"done", true}};
+        auto const m = static_cast<store::mailbox_id>(number_of(asked, "mailbox"));
+        if (auto const next = number_of(asked, "uid_next"); next != 0 && next <= highest_uid) {
+            auto const done = co_await account_->raise_uid_next(m, static_cast<store::uid>(next));
+            if (!done) co_return fail(done);
+        }
+        auto const view = co_await account_->view(m);
+        if (!view) co_return fail(view);
+        json::array keywords;
+        for (auto const& k : (*view)->keywords()) keywords.emplace_back(k);
+        co_return json::object{{"keywords", std::move(keywords)}};
     }
 
     task<result<json::object>> list(json::object asked)
@@ -219,26 +234,26 @@ private:
         co_return json::object{{"messages", std::move(list)}};
     }
 
-    /// A message: {"octets": n} and so many octets. When they cannot be read to their end the conversation ends: what came must not be taken for the message.
+    /// A message in pieces: {"octets": n, "last": false} and so many octets. One that cannot be read to its end ends with a refusal where a piece would stand.
     task<result<void>> read(json::object asked)
     {
         auto const email = co_await find(asked);
         if (!email) co_return co_await reply(refusal(email.error()));
-        auto first = co_await account_->read(*email, 0, read_octets);
-        if (!first) co_return co_await reply(refusal(first.error()));
-        json::object const head{{"octets", (*email)->size()}};
-        auto told = co_await reply(head);
-        if (!told) co_return told;
-        std::string octets = std::move(*first);
-        for (std::uint64_t at = 0; at < (*email)->size();) {
-            if (octets.empty()) co_return fail(fault::kind::broken, "the message ended early");
-            auto const sent = co_await peer_.send(octets, by());
+        auto const size = (*email)->size();
+        for (std::uint64_t at = 0; at < size || at == 0;) {
+            auto octets = co_await account_->read(*email, at, read_octets);
+            if (!octets) co_return co_await reply(refusal(octets.error()));
+            if (octets->empty() && size != 0) {
+                fault const early{fault::kind::broken, "the message ends before its end"};
+                co_return co_await reply(refusal(early));
+            }
+            at += octets->size();
+            json::object const head{{"octets", octets->size()}, {"last", at >= size}};
+            auto told = co_await reply(head);
+            if (!told) co_return told;
+            auto const sent = co_await peer_.send(*octets, by());
             if (!sent) co_return sent;
-            at += octets.size();
-            if (at == (*email)->size()) break;
-            auto more = co_await account_->read(*email, at, read_octets);
-            if (!more) co_return fail(more);
-            octets = std::move(*more);
+            if (at >= size) break;
         }
         co_return result<void>{};
     }
@@ -268,7 +283,7 @@ private:
                   0,
                   {},
                   text_of(asked, "key"),
-                  flag_of(asked, "or_next"),
+                  0,
                   {}};
         std::optional<fault> wrong;
         if (!account_) wrong = fault{fault::kind::syntax, "no account is open"};
@@ -284,8 +299,10 @@ private:
             if (!put) wrong = put.error();
         }
         p.message.flags = texts_of(asked, "flags");
-        p.message.internal_date = {signed_of(asked, "date"), static_cast<std::int16_t>(signed_of(asked, "zone"))};
-        p.as_uid = static_cast<store::uid>(std::min<std::uint64_t>(number_of(asked, "uid"), 0xFFFFFFFFU));
+        p.message.internal_date = {asked.contains("date") ? signed_of(asked, "date") : clock_.wall().time_since_epoch() / std::chrono::seconds{1},
+                                   static_cast<std::int16_t>(signed_of(asked, "zone"))};
+        p.as_uid = uid_of(asked, "uid");
+        p.or_from = uid_of(asked, "or_from");
         if (!wrong) {
             auto const staged = co_await stage(p);
             if (!staged) wrong = staged.error();
@@ -323,7 +340,13 @@ private:
         std::vector<store::new_message> one(1, p.message);
         if (p.as_uid != 0) {
             p.answer = co_await account.append_as(p.mailbox, p.as_uid, p.message, p.delivery);
-            if (p.answer || !p.or_next || p.answer.error().detail != "uid") co_return;
+            if (p.answer || p.or_from == 0 || p.answer.error().detail != "uid") co_return;
+            // Numbers below were other messages' there: whoever knew those must not take this one for them.
+            auto const raised = co_await account.raise_uid_next(p.mailbox, p.or_from);
+            if (!raised) {
+                p.answer = fail(raised);
+                co_return;
+            }
         }
         p.answer = co_await account.append(p.mailbox, std::move(one), p.delivery);
     }

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@ namespace mansio::transfer {
 
 struct source_folder {
     std::string name;                 ///< UTF-8, levels by '/', INBOX in capitals
+    std::string id;                   ///< names it for good within its source; unlike `name`, never the same as another's
     std::string where;                ///< the source's own: a directory, a file, the name as the server wrote it
     std::string use;                  ///< "\Sent"; empty: none or not known
     bool subscribed = false;
@@ -65,6 +67,12 @@ public:
 [[nodiscard]] result<std::unique_ptr<source>> open_maildir(std::string path, store::spool& spool);
 /// `path`: a file (becomes `folder`, INBOX when empty), or a directory of files, one for each mailbox.
 [[nodiscard]] result<std::unique_ptr<source>> open_mbox(std::string path, std::string folder, store::spool& spool);
+
+/// What an export leaves beside the mail, for what files cannot say: names that had to be changed, special use, subscriptions, UIDVALIDITY
+/// (docs/formats/transfer.md). By where each lies, relative to the directory. Empty: there is no such file, or it is damaged.
+inline constexpr std::string_view folders_file = "mansio-folders.json";
+[[nodiscard]] std::map<std::string, source_folder, std::less<>> exported_folders(std::string const& directory);
+[[nodiscard]] std::string folders_text(std::vector<source_folder> const& folders);  ///< `id`: where each lies
 
 /// A level of a mailbox name may hold no '/': what it becomes.
 [[nodiscard]] std::string level_name(std::string_view level);

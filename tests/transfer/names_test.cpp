@@ -15,6 +15,7 @@ TEST(maildir_names, files)
     EXPECT_EQ(f.keyword_letters, "ab");
     EXPECT_EQ(*f.delivered, 1700000000);
     EXPECT_TRUE(parse_maildir_file("1700000000.M5P7.host").flags.empty());
+    EXPECT_TRUE(parse_maildir_file("x:1,S").flags.empty());
     EXPECT_EQ(parse_maildir_file("x!2,PT").flags, (strings{"$Forwarded", "\\Deleted"}));
     EXPECT_EQ(maildir_letters({"\\Seen", "\\Draft", "$Forwarded", "k", "unknown"}, {{"k", 'b'}}), "DPSb");
 }
@@ -55,7 +56,7 @@ TEST(mbox_text, from_lines)
                              "From a@b Tue Apr 27 08:30:01 MET 2021", "From Tue Apr 27 08:30:01 2021"})
         EXPECT_TRUE(parse_from_line(good)) << good;
     for (auto const* bad : {"From", "From ", "From here on all was well", "from a Tue Apr 27 08:30:01 2021", "From a Tue Apr 31 08:30:01 2021",
-                            "From a Tue Apr 27 25:30:01 2021"})
+                            "From a Tue Apr 27 25:30:01 2021", "From a Tue Apr 27 08:30:01 40000"})
         EXPECT_FALSE(parse_from_line(bad)) << bad;
     EXPECT_EQ(make_from_line("", 820631134), "From MAILER-DAEMON Wed Jan  3 01:05:34 1996\n");
 }
