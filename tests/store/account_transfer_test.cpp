@@ -30,6 +30,7 @@ TEST(account_transfer, keeps_uidvalidity_and_uids_from_elsewhere)
     EXPECT_EQ((*w.run(w.open_server().view(inbox)))->uid_validity(), 1700000000U);
     EXPECT_EQ(w.add(inbox), 1001U);
     EXPECT_EQ(w.uids(inbox), (std::vector<store::uid>{7, 1000, 1001}));
+    EXPECT_EQ(w.run(w.open_server().adopt_uid_validity(w.box("Sent"), 0xFFFFFFFFU)).error().detail, "uid_validity") << "room for others";
     // New mailboxes go on above it.
     auto const made = w.run(w.open().create_mailbox("later"));
     ASSERT_TRUE(made);
@@ -84,6 +85,7 @@ TEST(account_transfer, is_for_the_server_alone)
     auto const inbox = w.box("INBOX");
     EXPECT_EQ(w.run(w.open().adopt_uid_validity(inbox, 1000)).error().what, fault::kind::refused);
     EXPECT_EQ(append_as(w, w.open(), inbox, 5).error().what, fault::kind::refused);
+    EXPECT_EQ(w.run(w.open().raise_uid_next(inbox, 5)).error().what, fault::kind::refused);
     EXPECT_EQ(w.run(w.open().delivered({"x"})).error().what, fault::kind::refused);
 }
 

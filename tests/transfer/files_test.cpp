@@ -57,7 +57,7 @@ void fill(rig& r)
     made_up::put(there.add("Entw\xc3\xbcrfe/a.b", 1'700'000'002, 2), 1);
     made_up::put(there.add("Entw\xc3\xbcrfe/a_b", 1'700'000'003, 2), 1);
     made_up::put(there.add("Entw\xc3\xbcrfe", 1'700'000'004, 2), 1);
-    made_up::put(there.add(".hidden/..", 1'700'000'005, 2), 1);
+    made_up::put(there.add(".hidden/.x", 1'700'000'005, 2), 1);
     there.all[1].what.use = "\\Sent";
     there.all[4].what.subscribed = true;
     auto const report = r.import(there, into("anna"));
@@ -75,7 +75,7 @@ TEST(mbox_source, every_way_to_write_one)
         strings want;
     } const cases[] = {
         {"plain", f + "Subject: a\n\nb\n\n" + f + "Subject: c\n\nd\n\n", {"Subject: a\r\n\r\nb\r\n", "Subject: c\r\n\r\nd\r\n"}},
-        {"no blank line at the end", f + "Subject: a\n\nb", {"Subject: a\r\n\r\nb\r\n"}},
+        {"no line end at the end", f + "Subject: a\n\nb", {"Subject: a\r\n\r\nb"}},
         {"no body", f + "Subject: a\n\n\n" + f + "Subject: c\n\n", {"Subject: a\r\n\r\n", "Subject: c\r\n\r\n"}},
         {"a body that ends in blank lines", f + "Subject: a\n\nb\n\n\n\n" + f + "S: c\n\n", {"Subject: a\r\n\r\nb\r\n\r\n\r\n", "S: c\r\n\r\n"}},
         {"CRLF",
@@ -120,7 +120,7 @@ TEST(mbox_source, tells_what_it_left_out)
     EXPECT_EQ(report.problems[0].folder, "picture.png");
     EXPECT_NE(report.problems[0].why.find("is no mbox file"), std::string::npos);
     ASSERT_FALSE(report.notes.empty());
-    EXPECT_EQ(r.picture("anna", "Work.mbox").size(), 1U);
+    EXPECT_EQ(r.picture("anna", "Work").size(), 1U);
     auto const names = r.names("anna");
     EXPECT_TRUE(std::none_of(names.begin(), names.end(), [](std::string const& n) { return n.starts_with("link"); }));
 }
@@ -189,7 +189,7 @@ TEST(exporting, out_and_in_again_is_the_same)
         EXPECT_TRUE(in.complete()) << in.problems[0].folder << why(in);
         EXPECT_EQ(in.renumbered, 0U);
         EXPECT_EQ(r.names("bert"), r.names("anna"));
-        for (auto const* name : {"INBOX", "Sent", "Entw\xc3\xbcrfe/a.b", "Entw\xc3\xbcrfe/a_b", "Entw\xc3\xbcrfe", ".hidden/.."}) {
+        for (auto const* name : {"INBOX", "Sent", "Entw\xc3\xbcrfe/a.b", "Entw\xc3\xbcrfe/a_b", "Entw\xc3\xbcrfe", ".hidden/.x"}) {
             EXPECT_EQ(r.picture("bert", name), r.picture("anna", name)) << name;
             auto const before = r.run(r.open("anna").find_mailbox(name)), after = r.run(r.open("bert").find_mailbox(name));
             ASSERT_TRUE(before && after);
@@ -207,7 +207,7 @@ TEST(exporting, again_adds_what_is_new_and_takes_over_flags)
     store::flag_change change;
     change.names = {"\\Seen", "new"};
     ASSERT_TRUE(r.run(r.open("anna").change_flags(inbox, {{9, 9}}, change)));
-    made_up more;
+    made_up more{"later"};
     made_up::put(more.add("INBOX", 0, 0), 0, {"$Junk"});
     EXPECT_EQ(r.import(more, into("anna", false)).imported, 1U);
     auto const again = r.write(out_to(r, export_form::maildir));

@@ -9,7 +9,8 @@ rig::rig() : group_(std::make_unique<base::task_group>(loop))
     directory = pattern;
     std::filesystem::create_directory(directory / "spool");
     engine = store::make_memory_engine(clock, random);
-    accounts = std::make_unique<store::accounts>(*engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, log, metrics);
+    accounts = std::make_unique<store::accounts>(
+        *engine, [this](store::partition_id) -> base::executor& { return loop; }, limits, random, log, metrics, store::accounts::options{});
     spool = std::make_unique<store::spool>(path("spool"), limits.memory_per_message, budget);
 }
 

@@ -68,6 +68,7 @@ private:
 /// A source that says what a test put into it.
 class made_up final : public source {
 public:
+    explicit made_up(std::string who = "test") : who_(std::move(who)) {}
     struct folder {
         source_folder what;
         std::vector<std::pair<source_message, std::string>> messages;  ///< empty text: it cannot be read
@@ -80,10 +81,13 @@ public:
     static void put(folder& f, std::uint32_t uid, std::vector<std::string> flags = {}, std::string text = {});
 
     std::string name() const override { return "made up"; }
-    std::string identity() const override { return "test"; }
+    std::string identity() const override { return who_; }
     task<result<std::vector<source_folder>>> folders() override;
     task<result<std::vector<source_message>>> messages(source_folder& f) override;
     task<result<void>> read(source_folder const& f, std::vector<source_message> which, message_receiver& to) override;
+
+private:
+    std::string who_;
 };
 
 }  // namespace mansio::transfer::test
