@@ -150,6 +150,8 @@ uid_list parse_uid_list(std::string_view text)
             name = line.substr(line.starts_with(':') ? 1 : colon + 2);
         }
         out.uids.insert_or_assign(std::string{without_sizes(without_flags(name))}, *uid);
+        // Dovecot adds lines without writing the head again; those of messages that are gone count too.
+        if (*uid != ~std::uint32_t{0}) out.uid_next = std::max(out.uid_next, *uid + 1);
     });
     return out;
 }

@@ -29,6 +29,7 @@ TEST(maildir_names, dovecots_files)
     auto const old = parse_uid_list("1 1700000001 7\n3 17.a.host\n");
     EXPECT_EQ(old.uid_next, 7U);
     EXPECT_EQ(old.uids.at("17.a.host"), 3U);
+    EXPECT_EQ(parse_uid_list("3 V17 N4\n3 :a\n9 :gone\n").uid_next, 10U) << "lines are added without a new head";
     EXPECT_TRUE(parse_uid_list("").uids.empty());
     EXPECT_EQ(parse_dovecot_keywords("0 $Junk\n1 NonJunk\n26 no\nx y\n"), (std::map<char, std::string>{{'a', "$Junk"}, {'b', "NonJunk"}}));
     EXPECT_EQ(parse_subscriptions("Sent\nEntw&APw-rfe.2020\n"), (strings{"Sent", "Entwürfe/2020"}));
