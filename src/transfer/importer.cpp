@@ -155,16 +155,20 @@ private:
         }
     }
 
-    /// Levels that would have to be made on the way to a deeper mailbox get their UIDVALIDITY before the folders bring theirs, which must be higher.
+    /// Mailboxes are made before the first of them takes over a UIDVALIDITY: the number a new one gets must be below those (docs/formats/account.md).
     task<result<void>> make_levels(std::vector<source_folder> const& folders)
     {
         std::set<std::string> there;
         for (auto const& f : folders) {
             if (!wanted(f) || !f.selectable) continue;
             auto const name = name_here(f.name);
-            for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
-                if (!there.insert(name.substr(0, slash)).second) continue;
-                auto const made = co_await ask(json::object{{"do", "make"}, {"name", json_text(name.substr(0, slash))}});
+            for (std::size_t end = 0; end < name.size();) {
+                end = std::min(name.find('/', end + 1), name.size());
+                bool const whole = end == name.size();
+                if (!whole && !there.insert(name.substr(0, end)).second) continue;
+                json::object o{{"do", "make"}, {"name", json_text(name.substr(0, end))}};
+                if (whole) o["use"] = f.use;
+                auto const made = co_await ask(std::move(o));
                 if (!made && made.error().detail == "link") co_return fail(made);  // a name that cannot be is told with its folder
             }
             there.insert(name);

@@ -168,7 +168,7 @@ private:
             }
         }
         if (!found) co_return fail(found);
-        if (use != store::special_use::none && found->use != use && note.empty()) note = "it is here already, without the use " + text_of(asked, "use");
+        if (use != store::special_use::none && found->use != use && note.empty()) note = "it does not have the use " + text_of(asked, "use") + " here";
         auto const validity = number_of(asked, "uid_validity");
         bool kept = false;
         if (validity != 0) {

@@ -1,6 +1,7 @@
 # Moving in: from Dovecot over IMAP and from its Maildir, from Cyrus over IMAP, with UIDs kept; mbsync, which knows the old server, then has nothing to
 # fetch. An import that is killed goes on. And out again: Maildir and mbox.
 # peers: dovecot cyrus
+# timeout: 120
 #
 # By itself with --all: 20,000 messages on each server, as docs/migrating.md says it was tried.
 import imaplib
@@ -23,7 +24,7 @@ harness.isolate()
 import peers  # noqa: E402  after isolate(): in the namespace of this test
 
 ALL = "--all" in sys.argv
-MESSAGES = 20_000 if ALL else 300
+MESSAGES = 20_000 if ALL else 120
 DOVECOT = """
 protocols = imap
 listen = 127.0.0.1

@@ -65,6 +65,35 @@ TEST(account_transfer, never_uses_a_number_twice)
     EXPECT_TRUE(append_as(w, server, inbox, 11));
 }
 
+TEST(account_transfer, several_bring_the_same_uidvalidity_and_no_name_has_it_twice)
+{
+    world w;
+    w.make();
+    auto const server = w.open_server();
+    auto const a = w.box("a"), b = w.box("b"), c = w.box("b/c");
+    for (auto const m : {a, b, c}) ASSERT_TRUE(w.run(server.adopt_uid_validity(m, 1700000000)));
+    ASSERT_TRUE(append_as(w, server, a, 7));
+    ASSERT_TRUE(append_as(w, server, b, 7));
+    // By deleting and making it again …
+    ASSERT_TRUE(w.run(w.open().delete_mailbox("a")));
+    auto const again = w.run(w.open().create_mailbox("a"));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(w.run(server.adopt_uid_validity(again->id, 1700000000)).error().detail, "uid_validity");
+    // … by giving its name to another …
+    ASSERT_TRUE(w.run(w.open().delete_mailbox("a")));
+    ASSERT_TRUE(w.run(w.open().rename_mailbox("b", "a")));
+    EXPECT_GT(w.run(server.find_mailbox("a"))->uid_validity, 1700000000U);
+    EXPECT_GT(w.run(server.find_mailbox("a/c"))->uid_validity, 1700000000U);
+    EXPECT_EQ(w.uids(b), (std::vector<store::uid>{7}));
+    // … or to one that never had messages.
+    ASSERT_TRUE(w.run(w.open().rename_mailbox("a", "d")));
+    ASSERT_TRUE(w.run(w.open().rename_mailbox("Archive", "a")));
+    EXPECT_EQ(w.run(server.adopt_uid_validity(w.box("a"), 1700000000)).error().detail, "uid_validity");
+    w.restart();
+    EXPECT_GT(w.run(w.open_server().find_mailbox("d/c"))->uid_validity, 1700000000U);
+    expect_sound(w);
+}
+
 TEST(account_transfer, goes_on_where_the_other_server_would_have)
 {
     world w;
