@@ -11,6 +11,8 @@ namespace mansio::app {
 [[nodiscard]] int verify(cli::verify_options const& o);
 [[nodiscard]] int config_check(std::string const& file, bool json);
 [[nodiscard]] int config_explain(std::string const& key, bool page);
+[[nodiscard]] int import_mail(cli::import_options const& o);
+[[nodiscard]] int export_mail(cli::export_options const& o);
 /// Where the admin socket is by a configuration; the default place when the file cannot be read.
 [[nodiscard]] std::string admin_socket_of(std::string const& config_file);
 

@@ -15,6 +15,7 @@ struct data_directory {
     [[nodiscard]] std::string spool() const { return root + "/spool"; }
     [[nodiscard]] std::string run() const { return root + "/run"; }
     [[nodiscard]] std::string admin_socket() const { return run() + "/admin.sock"; }
+    [[nodiscard]] std::string transfer_socket() const { return run() + "/transfer.sock"; }
 };
 
 /// Checks that the directory is there and ours to write, before anything in it is touched. Errors: refused, one sentence that says what to do.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "app/parts.hpp"
+#include "base/bytes.hpp"
 
 namespace mansio::app {
 namespace {
@@ -55,6 +56,16 @@ void server_process::impl::build_faces()
         admin::services{*directory, *sign_in, *accounts, *mail, *pop3_policies, log, [this] { return reload(); }, [this] { return status(); }, {}});
     for (auto const& c : imap::capabilities()) admin_services->imap_extensions.emplace_back(c.name);
     admin = std::make_unique<admin::service>(*admin_services, *admin_http);
+    transfer = std::make_unique<transfer::service>(
+        transfer::service_parts{*accounts, *spool, &pool, settings.limits, log, [this](std::string address) { return find_account(std::move(address)); }});
+}
+
+task<result<store::account_number>> server_process::impl::find_account(std::string address)
+{
+    auto const found = co_await directory->find_account(address);
+    if (!found) co_return fail(found);
+    if (!*found) co_return fail(fault::kind::not_found, fmt::format("there is no account {}", base::printable(address)));
+    co_return (*found)->number;
 }
 
 result<void> server_process::impl::listen(std::string const& face, std::vector<std::string> const& where, std::string refusal,
@@ -121,6 +132,10 @@ result<void> server_process::impl::listen_admin()
 {
     // The data directory is locked by us: a socket that is there was left by a process that died.
     ::unlink(data.admin_socket().c_str());
+    ::unlink(data.transfer_socket().c_str());
+    auto const moving =
+        listen("transfer", {"unix:" + data.transfer_socket()}, "", [this](net::shard& here, net::accepted a) { transfer->serve(here, std::move(a)); });
+    if (!moving) return moving;
     return listen("admin", {"unix:" + data.admin_socket()}, "", [this](net::shard& here, net::accepted a) { admin_http->serve(here, std::move(a), nullptr); });
 }
 

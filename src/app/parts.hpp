@@ -26,6 +26,7 @@
 #include "store/account.hpp"
 #include "store/engines.hpp"
 #include "store/spool.hpp"
+#include "transfer/service.hpp"
 
 namespace mansio::app {
 
@@ -71,6 +72,7 @@ struct server_process::impl {
     std::unique_ptr<http::server> admin_http, metrics_http;
     std::optional<admin::services> admin_services;
     std::unique_ptr<admin::service> admin;
+    std::unique_ptr<transfer::service> transfer;
 
     std::vector<std::unique_ptr<net::listener>> listeners;
     std::map<std::string, net::endpoint> faces;
@@ -91,6 +93,7 @@ struct server_process::impl {
     [[nodiscard]] result<void> listen(std::string const& face, std::vector<std::string> const& where, std::string refusal,
                                       std::function<void(net::shard&, net::accepted)> serve);
     [[nodiscard]] result<void> listen_admin();
+    [[nodiscard]] task<result<store::account_number>> find_account(std::string address);
     [[nodiscard]] result<void> reload();
     [[nodiscard]] std::string status() const;
     void on_signal(int signal);

@@ -210,6 +210,7 @@ task<void> server_process::impl::end_conversations()
     co_await pop3_sweeper->stop();
     co_await pop3->stop();
     co_await admin_http->stop();
+    co_await transfer->stop();
     co_await metrics_http->stop();
     co_await mail->stop();
     co_await sign_in->stop();

@@ -189,6 +189,66 @@ void add_operation_commands(CLI::App& root, online_context& ctx)
     online_command{root, ctx, "reload", "apply changed certificates and live settings", "reload"};
 }
 
+/// Options that every import and export has.
+template <class Options> void add_transfer_options(CLI::App& app, Options& o)
+{
+    app.add_option("address", o.address, "address of the account here")->required();
+    app.add_option("--folder", o.only, "only this folder; may be given again");
+    app.add_option("--socket", o.socket, "admin socket of the server (default: by its configuration)");
+    app.add_option("--config", o.config_file, "configuration file of the server");
+    app.add_flag("--json", o.json, "print the report as one line of JSON");
+}
+
+void add_import(CLI::App& root, local_commands const& local, int& code)
+{
+    using origin = import_options::origin;
+    auto& import = noun(root, "import", "bring mail from elsewhere into an account; again goes on where it ended");
+    struct kind {
+        origin from;
+        char const* name;
+        char const* help;
+    };
+    for (auto const& k : {kind{origin::maildir, "maildir", "from a Maildir with its folders (Maildir++ or LAYOUT=fs)"},
+                          kind{origin::mbox, "mbox", "from an mbox file, or a directory of them"}, kind{origin::imap, "imap", "from another server over IMAP"}})
+    {
+        auto o = std::make_shared<import_options>();
+        o->from = k.from;
+        auto* c = import.add_subcommand(k.name, k.help);
+        add_transfer_options(*c, *o);
+        if (k.from == origin::imap) {
+            c->add_option("host", o->host, "name or address of the other server")->required();
+            c->add_option("--user", o->user, "who signs in there")->required();
+            c->add_option("--password-file", o->password_file, "file whose first line is the password there; -: standard input")->required();
+            c->add_option("--port", o->port, "port (default: 993; 143 with --starttls)");
+            c->add_flag("--starttls", o->starttls, "ask for TLS instead of beginning with it");
+            c->add_flag("--cleartext", o->cleartext, "no TLS at all: only for this very machine");
+            c->add_flag_callback("--any-certificate", [o] { o->verify = false; }, "do not check who answers");
+            c->add_option("--ca-file", o->ca_file, "certificate authorities to trust (default: the system's)");
+        } else {
+            c->add_option("path", o->path, "where it lies")->required();
+        }
+        if (k.from == origin::mbox) c->add_option("--into", o->into, "mailbox for a single file (default: INBOX)");
+        c->add_flag("--keep-uids", o->keep_uids, "keep UIDVALIDITY and UIDs, so that mail programs need not fetch anything again");
+        c->add_option("--below", o->below, "put everything below this mailbox");
+        c->add_option("--journal", o->journal, "remember in this file what came (default: the server remembers for 30 days)");
+        c->callback([&local, &code, o] { code = local.import_mail(*o); });
+    }
+}
+
+void add_export(CLI::App& root, local_commands const& local, int& code)
+{
+    auto& out = noun(root, "export", "write an account's mail into files");
+    for (bool const mbox : {false, true}) {
+        auto o = std::make_shared<export_options>();
+        o->mbox = mbox;
+        auto* c = out.add_subcommand(mbox ? "mbox" : "maildir",
+                                     mbox ? "into mbox files, one for each mailbox" : "into a Maildir++ with UIDs and keywords as Dovecot keeps them");
+        add_transfer_options(*c, *o);
+        c->add_option("path", o->path, "directory to write into")->required();
+        c->callback([&local, &code, o] { code = local.export_mail(*o); });
+    }
+}
+
 void add_demo(CLI::App& root, local_commands const& local, int& code)
 {
     auto options = std::make_shared<demo_options>();
@@ -269,6 +329,8 @@ int run(int argc, char const* const* argv, local_commands const& local)
     add_directory_commands(root, ctx);
     add_credential_commands(root, ctx);
     add_operation_commands(root, ctx);
+    add_import(root, local, code);
+    add_export(root, local, code);
     try {
         root.parse(argc, argv);
     } catch (CLI::ParseError const& e) {

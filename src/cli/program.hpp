@@ -36,6 +36,30 @@ struct verify_options {
     bool json = false;
 };
 
+/// `socket`: the server's admin socket; the transfer socket lies beside it.
+struct import_options {
+    enum class origin : std::uint8_t { maildir, mbox, imap };
+    origin from = origin::maildir;
+    std::string socket, config_file;
+    std::string address;                     ///< the account here
+    std::string path;                        ///< maildir, mbox
+    std::string into;                        ///< mbox: the mailbox of a single file
+    std::string host, user, password_file;   ///< imap; the file holds the password in its first line, "-": standard input
+    std::uint16_t port = 0;                  ///< 0: 993, or 143 with STARTTLS
+    bool starttls = false, cleartext = false, verify = true;
+    std::string ca_file;                     ///< instead of the system's authorities
+    bool keep_uids = false;
+    std::string below, journal;
+    std::vector<std::string> only;
+    bool json = false;
+};
+struct export_options {
+    bool mbox = false;
+    std::string socket, config_file, address, path;
+    std::vector<std::string> only;
+    bool json = false;
+};
+
 /// What app brings. Each returns an exit code and prints its own output.
 struct local_commands {
     std::function<int(serve_options const&)> serve;
@@ -45,6 +69,8 @@ struct local_commands {
     std::function<int(std::string const& key, bool page)> config_explain;
     std::function<std::string(std::string const& config_file)> admin_socket;  ///< where the server's socket is, by its configuration
     std::string version;
+    std::function<int(import_options const&)> import_mail;
+    std::function<int(export_options const&)> export_mail;
 };
 
 /// Parses and runs. Returns the exit code.

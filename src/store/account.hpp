@@ -277,6 +277,17 @@ public:
 
     /// All of it in one commit. `delivery` non-empty: idempotent.
     [[nodiscard]] task<result<appended>> append(mailbox_id m, std::vector<new_message> messages, delivery_id delivery = {}) const;
+    /// Server principals only (transfer): one message with the UID it had elsewhere. Errors: also refused with detail "uid" when the mailbox has given
+    /// that UID, or one above it, before.
+    [[nodiscard]] task<result<appended>> append_as(mailbox_id m, store::uid as, new_message message, delivery_id delivery = {}) const;
+    /// Whether each of these deliveries was seen before (at most 1,000 at once).
+    [[nodiscard]] task<result<std::vector<bool>>> delivered(std::vector<delivery_id> which) const;
+    /// Server principals only (transfer): a mailbox that never held a message takes the UIDVALIDITY it had elsewhere; the one it has already is no change.
+    /// Errors: refused with detail "uid_validity" when this account may have used that number before (it must be above all that were given out:
+    /// trust.md D5) or is too high to leave room for others, refused with detail "not_fresh" when the mailbox has had messages.
+    [[nodiscard]] task<result<void>> adopt_uid_validity(mailbox_id m, std::uint32_t validity) const;
+    /// Server principals only (transfer): no message gets a UID below `next` from now on. Never lowers it.
+    [[nodiscard]] task<result<void>> raise_uid_next(mailbox_id m, store::uid next) const;
     /// In one commit: `message` comes into `to`, and `old` leaves `from` for good, whatever its flags (RFC 8508). Quota counts the difference.
     /// Errors: not_found too when there is no message `old`.
     [[nodiscard]] task<result<appended>> replace(mailbox_id from, store::uid old, mailbox_id to, new_message message) const;

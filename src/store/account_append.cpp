@@ -160,6 +160,22 @@ task<result<std::optional<appended>>> account_core::seen_before(account_batch& b
     co_return out;
 }
 
+task<result<std::vector<bool>>> account_core::delivered(principal const& who, std::vector<delivery_id> which)
+{
+    auto const ok = co_await ready();
+    if (!ok) co_return fail(ok);
+    if (!who.is_server()) co_return no_right();
+    constexpr std::size_t most = 1000;
+    if (which.size() > most) co_return fail(fault::kind::over_limit, "too many deliveries asked for at once");
+    std::vector<bool> out;
+    for (auto const& id : which) {
+        auto const row = co_await services_.storage.get(where_, keys::delivery(id));
+        if (!row) co_return fail(row);
+        out.push_back(row->has_value());
+    }
+    co_return out;
+}
+
 result<void> account_core::check_room(account_batch const& b, std::vector<new_message> const& messages, std::uint64_t freed) const
 {
     std::uint64_t total = 0;
@@ -253,6 +269,41 @@ task<result<appended>> account_core::append(principal const& who, mailbox_id m, 
     operation op;
     op.note = "append";
     op.prepare = [&](account_batch& b) { return prepare_append(b, who, m, messages, delivery, out); };
+    auto const done = co_await submit(op);
+    if (!done) co_return fail(done);
+    co_return out;
+}
+
+/// Everything is looked at before the UIDs below `as` are passed over: a refused message burns none.
+task<result<void>> account_core::prepare_append_as(account_batch& b, principal const& who, mailbox_id m, store::uid as, std::vector<new_message> const& one,
+                                                   delivery_id const& delivery, appended& out)
+{
+    out = {};
+    auto const allowed = admit(who, b.find(m), only(right::insert));
+    if (!allowed) co_return fail(allowed);
+    if (!who.is_server()) co_return no_right();
+    auto const before = co_await seen_before(b, delivery);
+    if (!before) co_return fail(before);
+    if (*before) {
+        out = **before;
+        co_return result<void>{};
+    }
+    auto const room = check_room(b, one);
+    if (!room) co_return fail(room);
+    if (as == ~store::uid{0}) co_return uids_used_up();
+    if (as < b.next_uid(m)) co_return fail(fault::kind::refused, "this mailbox has given that UID, or a later one, before", "uid");
+    b.skip_to(m, as);
+    co_return co_await prepare_append(b, who, m, one, delivery, out);
+}
+
+task<result<appended>> account_core::append_as(principal const& who, mailbox_id m, store::uid as, new_message message, delivery_id delivery)
+{
+    std::vector<new_message> one;
+    one.push_back(std::move(message));
+    appended out;
+    operation op;
+    op.note = "append";
+    op.prepare = [&](account_batch& b) { return prepare_append_as(b, who, m, as, one, delivery, out); };
     auto const done = co_await submit(op);
     if (!done) co_return fail(done);
     co_return out;

@@ -258,6 +258,21 @@ store::uid account_batch::reserve(mailbox_id m, std::uint32_t n)
     return first;
 }
 
+store::uid account_batch::next_uid(mailbox_id m) const
+{
+    auto const* const s = find(m);
+    auto const floor = account_.uid_floor_.find(m);
+    return floor == account_.uid_floor_.end() ? s->tally.uid_next : std::max(s->tally.uid_next, floor->second);
+}
+
+void account_batch::skip_to(mailbox_id m, store::uid u)
+{
+    auto const next = std::max(next_uid(m), u);
+    auto& e = editing(m);
+    e.state.tally.uid_next = next;
+    e.tally_changed = true;
+}
+
 bool account_batch::full() const noexcept { return octets_ >= rows_enough || blob_octets_ >= blobs_enough; }
 
 change account_batch::finish()

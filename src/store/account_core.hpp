@@ -111,6 +111,10 @@ public:
     void end_intent(std::uint64_t op);
     /// So many UIDs in a row; the first. 0: there are no more.
     [[nodiscard]] store::uid reserve(mailbox_id m, std::uint32_t n);
+    /// The UID the next message would get.
+    [[nodiscard]] store::uid next_uid(mailbox_id m) const;
+    /// The next UIDs given will be `u` and above; it lies above next_uid().
+    void skip_to(mailbox_id m, store::uid u);
     void touch(rows::data_type t) { types_ |= static_cast<std::uint8_t>(1U << static_cast<unsigned>(t)); }
     /// Runs when the commit is durable, before anybody is told.
     void afterwards(std::move_only_function<void()> f) { afterwards_.push_back(std::move(f)); }
@@ -176,6 +180,10 @@ public:
     [[nodiscard]] task<result<mailbox_counts>> counts(principal const& who, mailbox_id m);
     [[nodiscard]] task<result<store::uid>> claim_recent(principal const& who, mailbox_id m, bool take);
     [[nodiscard]] task<result<appended>> append(principal const& who, mailbox_id m, std::vector<new_message> messages, delivery_id delivery);
+    [[nodiscard]] task<result<appended>> append_as(principal const& who, mailbox_id m, store::uid as, new_message message, delivery_id delivery);
+    [[nodiscard]] task<result<std::vector<bool>>> delivered(principal const& who, std::vector<delivery_id> which);
+    [[nodiscard]] task<result<void>> adopt_uid_validity(principal const& who, mailbox_id m, std::uint32_t validity);
+    [[nodiscard]] task<result<void>> raise_uid_next(principal const& who, mailbox_id m, store::uid next);
     [[nodiscard]] task<result<appended>> replace(principal const& who, mailbox_id from, store::uid old, mailbox_id to, new_message message);
     [[nodiscard]] task<result<flags_changed>> change_flags(principal const& who, mailbox_id m, uid_set which, flag_change what);
     [[nodiscard]] task<result<std::vector<store::uid>>> expunge(principal const& who, mailbox_id m, std::optional<uid_set> which, bool even_undeleted);
@@ -292,6 +300,8 @@ private:
     [[nodiscard]] task<result<appended>> append_large(principal const& who, mailbox_id m, std::vector<new_message> const& messages,
                                                       delivery_id const& delivery);
     [[nodiscard]] task<result<std::optional<appended>>> seen_before(account_batch& b, delivery_id const& delivery);
+    [[nodiscard]] task<result<void>> prepare_append_as(account_batch& b, principal const& who, mailbox_id m, store::uid as,
+                                                       std::vector<new_message> const& one, delivery_id const& delivery, appended& out);
     /// `freed`: octets of the email that goes in the same commit; 0: none goes.
     [[nodiscard]] result<void> check_room(account_batch const& b, std::vector<new_message> const& messages, std::uint64_t freed = 0) const;
     [[nodiscard]] task<result<void>> put_email(account_batch& b, new_message const& message, message_entry const& e, mailbox_id m);
@@ -363,6 +373,8 @@ private:
     // account_mailboxes.cpp
     [[nodiscard]] task<result<void>> prepare_create(account_batch& b, principal const& who, std::string const& name, special_use use);
     [[nodiscard]] result<mailbox_id> make_levels(account_batch& b, std::string const& name, special_use use);
+    [[nodiscard]] task<result<void>> prepare_raise(account_batch& b, principal const& who, mailbox_id m, store::uid next);
+    [[nodiscard]] task<result<void>> prepare_adopt(account_batch& b, principal const& who, mailbox_id m, std::uint32_t validity);
     [[nodiscard]] task<result<void>> prepare_delete(account_batch& b, principal const& who, mailbox_id m);
     [[nodiscard]] task<result<void>> prepare_rename(account_batch& b, principal const& who, std::string const& from, std::string const& to);
     [[nodiscard]] task<result<void>> rename_inbox(principal const& who, std::string const& to);

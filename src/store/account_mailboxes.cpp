@@ -24,6 +24,9 @@ struct folder {
     char const* name;
     special_use use;
 };
+/// Counters of our own reach it only after an import has taken over a UIDVALIDITY from elsewhere.
+constexpr std::uint32_t first_taken_over = 1'000'000;
+
 constexpr std::array default_folders{folder{"Drafts", special_use::drafts}, folder{"Sent", special_use::sent}, folder{"Junk", special_use::junk},
                                      folder{"Trash", special_use::trash}, folder{"Archive", special_use::archive}};
 
@@ -140,6 +143,59 @@ task<result<mailbox_info>> account_core::create_mailbox(principal const& who, st
     co_return info;
 }
 
+/// A number that this mailbox's name had before with other messages must not come back (D5). One above all that were given out cannot have been there.
+/// Nor can a high one when the mailbox's own is low: it has had its name since before numbers were taken over in this account, for a RENAME after that
+/// gives a new number. So several mailboxes may bring the same number (Cyrus and others number by the second of their making).
+task<result<void>> account_core::prepare_adopt(account_batch& b, principal const& who, mailbox_id m, std::uint32_t validity)
+{
+    auto const* const s = b.find(m);
+    auto const allowed = admit(who, s, only(right::administer));
+    if (!allowed) co_return fail(allowed);
+    if (!who.is_server()) co_return no_right();
+    if (s->meta->uid_validity == validity) co_return result<void>{};
+    if (b.next_uid(m) != 1) co_return fail(fault::kind::refused, "the mailbox has had messages: its UIDVALIDITY stays", "not_fresh");
+    // Mailboxes that are made later need numbers above it.
+    constexpr std::uint32_t highest = 0xF0000000U;
+    if (validity > highest) co_return fail(fault::kind::refused, "this UIDVALIDITY is too high to be kept", "uid_validity");
+    bool const name_is_new_to_it = validity >= first_taken_over && s->meta->uid_validity < first_taken_over;
+    if (validity <= b.head.last_uid_validity && !name_is_new_to_it)
+        co_return fail(fault::kind::refused, "this UIDVALIDITY may have been used in this account before", "uid_validity");
+    b.head.last_uid_validity = std::max(b.head.last_uid_validity, validity);
+    auto meta = std::make_shared<rows::meta>(*s->meta);
+    meta->uid_validity = validity;
+    b.put_meta(m, std::move(meta));
+    b.restructure(m);
+    b.touch(rows::data_type::mailboxes);
+    co_return result<void>{};
+}
+
+task<result<void>> account_core::adopt_uid_validity(principal const& who, mailbox_id m, std::uint32_t validity)
+{
+    operation op;
+    op.note = "adopt UIDVALIDITY";
+    op.alone = true;
+    op.prepare = [&](account_batch& b) { return prepare_adopt(b, who, m, validity); };
+    co_return co_await submit(op);
+}
+
+task<result<void>> account_core::prepare_raise(account_batch& b, principal const& who, mailbox_id m, store::uid next)
+{
+    auto const allowed = admit(who, b.find(m), only(right::administer));
+    if (!allowed) co_return fail(allowed);
+    if (!who.is_server()) co_return no_right();
+    if (next > b.next_uid(m)) b.skip_to(m, next);
+    co_return result<void>{};
+}
+
+task<result<void>> account_core::raise_uid_next(principal const& who, mailbox_id m, store::uid next)
+{
+    operation op;
+    op.note = "raise UIDNEXT";
+    op.alone = true;
+    op.prepare = [&](account_batch& b) { return prepare_raise(b, who, m, next); };
+    co_return co_await submit(op);
+}
+
 task<result<void>> account_core::prepare_delete(account_batch& b, principal const& who, mailbox_id m)
 {
     auto const* const s = b.find(m);
@@ -191,6 +247,16 @@ task<result<void>> account_core::delete_mailbox(principal const& who, std::strin
     co_return co_await submit(op);
 }
 
+namespace {
+void renumber(account_batch& b, mailbox_id m)
+{
+    auto meta = std::make_shared<rows::meta>(*b.find(m)->meta);
+    meta->uid_validity = ++b.head.last_uid_validity;
+    b.put_meta(m, std::move(meta));
+    b.restructure(m);
+}
+}  // namespace
+
 task<result<void>> account_core::prepare_rename(account_batch& b, principal const& who, std::string const& from, std::string const& to)
 {
     auto const* const s = find(from);
@@ -218,6 +284,11 @@ task<result<void>> account_core::prepare_rename(account_batch& b, principal cons
         parent = *made;
     }
     b.rename(s->meta->id, parent, std::string{leaf_of(to)});
+    if (b.head.last_uid_validity >= first_taken_over) {
+        // Two may have the same number, and a name that one of them had must not get it again by way of the other.
+        renumber(b, s->meta->id);
+        for (auto it = names_.lower_bound(from + "/"); it != names_.end() && below(it->first, from); ++it) renumber(b, it->second);
+    }
     b.touch(rows::data_type::mailboxes);
     co_return result<void>{};
 }

@@ -81,6 +81,27 @@ task<result<appended>> account_ref::append(mailbox_id m, std::vector<new_message
                                           return a.append(p, m, std::move(messages), std::move(delivery));
                                       });
 }
+task<result<appended>> account_ref::append_as(mailbox_id m, store::uid as, new_message message, delivery_id delivery) const
+{
+    return on_owner<result<appended>>(*service_->impl_, number_, who_,
+                                      [m, as, message = std::move(message), delivery = std::move(delivery)](account_core& a, principal const& p) mutable {
+                                          return a.append_as(p, m, as, std::move(message), std::move(delivery));
+                                      });
+}
+task<result<std::vector<bool>>> account_ref::delivered(std::vector<delivery_id> which) const
+{
+    return on_owner<result<std::vector<bool>>>(
+        *service_->impl_, number_, who_, [which = std::move(which)](account_core& a, principal const& p) mutable { return a.delivered(p, std::move(which)); });
+}
+task<result<void>> account_ref::adopt_uid_validity(mailbox_id m, std::uint32_t validity) const
+{
+    return on_owner<result<void>>(*service_->impl_, number_, who_,
+                                  [m, validity](account_core& a, principal const& p) { return a.adopt_uid_validity(p, m, validity); });
+}
+task<result<void>> account_ref::raise_uid_next(mailbox_id m, store::uid next) const
+{
+    return on_owner<result<void>>(*service_->impl_, number_, who_, [m, next](account_core& a, principal const& p) { return a.raise_uid_next(p, m, next); });
+}
 task<result<appended>> account_ref::replace(mailbox_id from, store::uid old, mailbox_id to, new_message message) const
 {
     return on_owner<result<appended>>(
