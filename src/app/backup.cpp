@@ -91,6 +91,7 @@ int make(cli::backup_options const& o)
         progress bar{base::system_clock()};
         transfer::backup_options options;
         options.keep = o.keep;
+        options.full = o.full;
         options.progress = [&bar](transfer::backup_report const& r) { bar.show(r.messages, r.expected, r.problem_count, "problems"); };
         report = back_up(o, *to, std::move(options));
     }

@@ -255,6 +255,7 @@ void add_backup(CLI::App& root, local_commands const& local, int& code)
     auto* c = root.add_subcommand("backup", "copy what is new in the running server's store into a directory of backups");
     c->add_option("directory", o->directory, "where the backups are; made when it is missing");
     c->add_option("--keep", o->keep, "so many backups; older ones go (default: 7)")->check(CLI::Range(1, 100'000));
+    c->add_flag("--full", o->full, "copy everything anew: what older backups hold is not used again");
     c->add_flag("--verify", o->verify, "make none: read one of them and compare every checksum");
     c->add_option("--generation", o->generation, "with --verify: which one (default: the last)");
     c->add_option("--data", o->data, "data directory of a server that does not run, instead of the running one's");

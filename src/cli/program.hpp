@@ -66,7 +66,7 @@ struct backup_options {
     std::string data;                        ///< a data directory that no server has open, instead of the running server
     std::uint64_t keep = 7;
     std::uint32_t generation = 0;            ///< for verify; 0: the last
-    bool verify = false;
+    bool full = false, verify = false;
     bool json = false;
 };
 struct restore_options {

@@ -68,6 +68,7 @@ void blob_files::remember(blob_id id)
 {
     std::lock_guard const lock{mutex_};
     staged_.insert(id);
+    removed_.erase(id);  // a message that comes back
 }
 void blob_files::forget(blob_id id)
 {

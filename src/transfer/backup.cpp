@@ -100,7 +100,7 @@ private:
     {
         auto const all = to_.generations();
         now_.number = all.empty() ? 1 : all.back().number + 1;
-        for (auto it = all.rbegin(); it != all.rend(); ++it) {
+        for (auto it = all.rbegin(); it != all.rend() && !options_.full; ++it) {
             auto g = to_.load(*it);
             if (!g) {
                 add_problem(report_, g.error().say + ": nothing of it is used again");

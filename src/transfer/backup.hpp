@@ -23,6 +23,7 @@ struct backup_report {
 
 struct backup_options {
     std::uint64_t keep = 7;                                        ///< generations, this one too; at least 1
+    bool full = false;                                             ///< copy everything anew: after a check found damage
     std::function<void(backup_report const&)> progress;            ///< now and then; may be empty
 };
 

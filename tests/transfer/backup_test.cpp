@@ -237,6 +237,15 @@ TEST(backup, damage_is_told_and_costs_what_is_damaged)
         for (auto const& m : list) damaged += m.text == "(damaged)" || m.text == "(lost)" ? 1 : 0;
     EXPECT_EQ(damaged, 1U);
     EXPECT_EQ(there->look(2), w.live.look(2));
+    // The store still has it: a full backup mends the directory.
+    {
+        auto to = w.directory();
+        auto const p = w.picture();
+        backup_options o;
+        o.full = true;
+        EXPECT_EQ(w.run(make_backup(*p, to, w.clock, std::move(o)))->new_messages, 81U);
+        EXPECT_TRUE(check_backup(to, *to.find(0)).good());
+    }
 }
 
 TEST(backup, a_torn_generation_is_refused_and_the_one_before_stands)
