@@ -107,7 +107,7 @@ def a_backup_while_mail_comes():
 
 def killed_in_the_middle():
     box = Box(BOB)
-    for n in range(8):
+    for n in range(5):
         box.append("INBOX", "", None, message(5000 + n, 4_000_000))
     box.logout()
     before = [g["generation"] for g in mansio("backup", "list", backups, socket=False)["generations"]]
