@@ -13,6 +13,9 @@ namespace mansio::app {
 [[nodiscard]] int config_explain(std::string const& key, bool page);
 [[nodiscard]] int import_mail(cli::import_options const& o);
 [[nodiscard]] int export_mail(cli::export_options const& o);
+[[nodiscard]] int backup(cli::backup_options const& o);
+[[nodiscard]] int backup_list(cli::backup_options const& o);
+[[nodiscard]] int restore(cli::restore_options const& o);
 /// Where the admin socket is by a configuration; the default place when the file cannot be read.
 [[nodiscard]] std::string admin_socket_of(std::string const& config_file);
 

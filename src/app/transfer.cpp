@@ -1,6 +1,5 @@
 // mansio import and mansio export: the source or the files on one side, the running server's transfer socket on the other.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <boost/json.hpp>
 
@@ -11,7 +10,7 @@
 
 #include "app/blocking.hpp"
 #include "app/commands.hpp"
-#include "app/config.hpp"
+#include "app/long_work.hpp"
 #include "app/server_process.hpp"
 #include "base/bytes.hpp"
 #include "base/metrics.hpp"
@@ -27,48 +26,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::uint64_t memory_in_flight = 256ULL << 20U;
-
-int give_up(bool as_json, fault const& f)
-{
-    auto const sentence = f.say.empty() ? std::string{base::name_of(f.what)} : f.say;
-    if (as_json) fmt::print("{}\n", json::serialize(json::object{{"error", transfer::json_text(sentence)}}));
-    fmt::print(stderr, "mansio: {}\n", base::printable(sentence, 1000));
-    return f.what == fault::kind::closed ? cli::unreachable : cli::refused;
-}
-
-std::string transfer_socket(std::string const& socket, std::string const& config_file)
-{
-    auto const admin = socket.empty() ? admin_socket_of(config_file) : socket;
-    return (std::filesystem::path{admin}.parent_path() / "transfer.sock").string();
-}
-
-/// A bar on a terminal, at most ten times a second; nothing elsewhere.
-class progress {
-public:
-    explicit progress(base::clock& c) : clock_(c), terminal_(::isatty(STDERR_FILENO) != 0) {}
-    void show(std::uint64_t done, std::uint64_t of, std::uint64_t skipped)
-    {
-        if (!terminal_ || clock_.monotonic() < next_) return;
-        next_ = clock_.monotonic() + std::chrono::milliseconds{100};
-        constexpr std::uint64_t width = 30;
-        auto const filled = of == 0 ? 0 : std::min(width, done * width / of);
-        fmt::print(stderr, "\r[{:<{}}] {} of {} messages{}", std::string(filled, '#'), width, done, of,
-                   skipped == 0 ? "" : fmt::format(", {} skipped", skipped));
-        shown_ = true;
-    }
-    /// Takes it off the terminal.
-    ~progress()
-    {
-        if (shown_) fmt::print(stderr, "\r\x1b[K");
-    }
-    progress(progress const&) = delete;
-    progress& operator=(progress const&) = delete;
-
-private:
-    base::clock& clock_;
-    base::monotonic_time next_{};
-    bool terminal_, shown_ = false;
-};
 
 json::array as_json(std::vector<transfer::problem> const& all)
 {

@@ -249,6 +249,53 @@ void add_export(CLI::App& root, local_commands const& local, int& code)
     }
 }
 
+void add_backup(CLI::App& root, local_commands const& local, int& code)
+{
+    auto o = std::make_shared<backup_options>();
+    auto* c = root.add_subcommand("backup", "copy what is new in the running server's store into a directory of backups");
+    c->add_option("directory", o->directory, "where the backups are; made when it is missing");
+    c->add_option("--keep", o->keep, "so many backups; older ones go (default: 7)")->check(CLI::Range(1, 100'000));
+    c->add_flag("--full", o->full, "copy everything anew: what older backups hold is not used again");
+    c->add_flag("--verify", o->verify, "make none: read one of them and compare every checksum");
+    c->add_option("--generation", o->generation, "with --verify: which one (default: the last)");
+    c->add_option("--data", o->data, "data directory of a server that does not run, instead of the running one's");
+    c->add_option("--socket", o->socket, "admin socket of the server (default: by its configuration)");
+    c->add_option("--config", o->config_file, "configuration file of the server");
+    c->add_flag("--json", o->json, "print the report as one line of JSON");
+    c->require_subcommand(0, 1);
+    auto l = std::make_shared<backup_options>();
+    auto* list = c->add_subcommand("list", "which backups a directory holds");
+    list->add_option("directory", l->directory, "where the backups are")->required();
+    list->add_flag("--json", l->json, "print them as one line of JSON");
+    list->callback([&local, &code, l] { code = local.backup_list(*l); });
+    c->callback([&local, &code, list, o] {
+        if (list->parsed()) return;
+        if (o->directory.empty()) throw CLI::RequiredError("directory");
+        code = local.backup(*o);
+    });
+}
+
+void add_restore(CLI::App& root, local_commands const& local, int& code)
+{
+    auto o = std::make_shared<restore_options>();
+    auto* c = root.add_subcommand("restore", "a backup into an empty data directory, or with --account mail from it into the running server");
+    c->add_option("directory", o->directory, "where the backups are")->required();
+    c->add_option("--generation", o->generation, "which backup (default: the last)");
+    c->add_option("--config", o->config_file, "configuration file of the server");
+    c->add_flag("--json", o->json, "print the report as one line of JSON");
+    auto* data = c->add_option("--data", o->data, "data directory to restore into (default: by the configuration)");
+    auto* queue = c->add_flag_callback("--without-queue", [o] { o->queue = false; }, "leave out mail that waited to be delivered: it may have been since");
+    auto* account = c->add_option("--account", o->account, "append this account's mail of then to its mail of now");
+    account->excludes(data)->excludes(queue);
+    c->add_option("--to", o->to, "append it to this account instead")->needs(account);
+    c->add_option("--into", o->into, "folder to put everything below (default: \"Restored\" and the time)")->needs(account);
+    c->add_option("--folder", o->only, "only this folder; may be given again")->needs(account);
+    auto* message = c->add_option("--message", o->message, "only the message of this Message-ID or EMAILID")->needs(account);
+    c->add_option("--uid", o->uid, "only the message of this UID in --folder")->needs(account)->excludes(message);
+    c->add_option("--socket", o->socket, "admin socket of the server (default: by its configuration)");
+    c->callback([&local, &code, o] { code = local.restore(*o); });
+}
+
 void add_demo(CLI::App& root, local_commands const& local, int& code)
 {
     auto options = std::make_shared<demo_options>();
@@ -331,6 +378,8 @@ int run(int argc, char const* const* argv, local_commands const& local)
     add_operation_commands(root, ctx);
     add_import(root, local, code);
     add_export(root, local, code);
+    add_backup(root, local, code);
+    add_restore(root, local, code);
     try {
         root.parse(argc, argv);
     } catch (CLI::ParseError const& e) {

@@ -60,6 +60,30 @@ struct export_options {
     bool json = false;
 };
 
+struct backup_options {
+    std::string directory;                   ///< of backups
+    std::string socket, config_file;
+    std::string data;                        ///< a data directory that no server has open, instead of the running server
+    std::uint64_t keep = 7;
+    std::uint32_t generation = 0;            ///< for verify; 0: the last
+    bool full = false, verify = false;
+    bool json = false;
+};
+struct restore_options {
+    std::string directory;
+    std::uint32_t generation = 0;            ///< 0: the last that can be read
+    std::string data;                        ///< whole; empty: by the configuration
+    bool queue = true;                       ///< whole: with the mail that waited to be delivered
+    std::string account;                     ///< empty: whole; else its address in the backup
+    std::string to;                          ///< another account's address here; empty: the same
+    std::string into;                        ///< mailbox to put everything below; empty: "Restored" and the time
+    std::string message;                     ///< Message-ID or EMAILID
+    std::uint32_t uid = 0;
+    std::vector<std::string> only;
+    std::string socket, config_file;
+    bool json = false;
+};
+
 /// What app brings. Each returns an exit code and prints its own output.
 struct local_commands {
     std::function<int(serve_options const&)> serve;
@@ -71,6 +95,8 @@ struct local_commands {
     std::string version;
     std::function<int(import_options const&)> import_mail;
     std::function<int(export_options const&)> export_mail;
+    std::function<int(backup_options const&)> backup, backup_list;
+    std::function<int(restore_options const&)> restore;
 };
 
 /// Parses and runs. Returns the exit code.

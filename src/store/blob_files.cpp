@@ -68,6 +68,7 @@ void blob_files::remember(blob_id id)
 {
     std::lock_guard const lock{mutex_};
     staged_.insert(id);
+    removed_.erase(id);  // a message that comes back
 }
 void blob_files::forget(blob_id id)
 {
@@ -97,7 +98,7 @@ rocksdb::IOStatus blob_files::make_directory(std::string const& path, written& i
     return s;
 }
 
-rocksdb::IOStatus blob_files::write_file(rocksdb::FSWritableFile& file, blob_id id, mime::octets const& message, written& into)
+rocksdb::IOStatus blob_files::write_file(rocksdb::FSWritableFile& file, blob_id id, mime::octets const& message, written& into, content what)
 {
     // Asks for the space first: no file is left half written for want of it. A file system that cannot preallocate says so, and that is no error.
     auto s = file.Allocate(0, message.size(), {}, nullptr);
@@ -108,7 +109,10 @@ rocksdb::IOStatus blob_files::write_file(rocksdb::FSWritableFile& file, blob_id 
     for (std::size_t at = 0; at < message.size();) {
         auto const piece = message.view().substr(at, blob_piece_octets);
         buffer.clear();
-        encoder.add(piece, buffer);
+        if (what == content::encoded)
+            buffer = piece;
+        else
+            encoder.add(piece, buffer);
         at += piece.size();
         message.done_with(at);
         s = file.Append(buffer, {}, nullptr);
@@ -122,7 +126,7 @@ rocksdb::IOStatus blob_files::write_file(rocksdb::FSWritableFile& file, blob_id 
         }
     }
     buffer.clear();
-    encoder.finish(buffer);
+    if (what == content::message) encoder.finish(buffer);
     s = file.Append(buffer, {}, nullptr);
     if (!s.ok()) return s;
     into.encoded += buffer.size();
@@ -137,14 +141,14 @@ rocksdb::IOStatus blob_files::write_file(rocksdb::FSWritableFile& file, blob_id 
     return s;
 }
 
-result<void> blob_files::write(blob_id id, mime::octets const& message, written& into)
+result<void> blob_files::write(blob_id id, mime::octets const& message, written& into, content what)
 {
     remember(id);
     auto s = make_directory(directory_of(id), into);
     if (s.ok()) {
         std::unique_ptr<rocksdb::FSWritableFile> file;
         s = fs_->NewWritableFile(path_of(id), {}, &file, nullptr);
-        if (s.ok()) s = write_file(*file, id, message, into);
+        if (s.ok()) s = write_file(*file, id, message, into, what);
     }
     if (s.ok()) {
         s = sync_directory(*fs_, directory_of(id));
@@ -229,11 +233,44 @@ result<void> blob_files::remove(blob_id id)
 {
     {
         std::lock_guard const lock{mutex_};
+        if (keepers_ != 0) {
+            removed_.insert(id);
+            return {};
+        }
         recent_.remove_if([&](auto const& b) { return b->id == id; });
     }
     auto const s = fs_->DeleteFile(path_of(id), {}, nullptr);
     if (s.ok() || s.IsNotFound() || s.IsPathNotFound()) return {};
     return failed(s);
+}
+
+result<std::string> blob_files::read_encoded(blob_id id, std::uint64_t encoded, std::uint64_t offset, std::uint64_t length) const
+{
+    if (offset >= encoded) return std::string{};
+    std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+    auto s = fs_->NewRandomAccessFile(path_of(id), {}, &file, nullptr);
+    if (s.IsNotFound() || s.IsPathNotFound()) return corrupt("the file of blob " + text_of(id) + " is missing");
+    std::string out;
+    if (s.ok()) s = read_exactly(*file, offset, static_cast<std::size_t>(std::min(length, encoded - offset)), out);
+    if (!s.ok()) return failed(s);
+    return out;
+}
+
+std::shared_ptr<void> blob_files::keep_removed()
+{
+    std::lock_guard const lock{mutex_};
+    ++keepers_;
+    return {static_cast<void*>(this), [this](void*) { stop_keeping(); }};
+}
+
+void blob_files::stop_keeping()
+{
+    std::set<blob_id> gone;
+    {
+        std::lock_guard const lock{mutex_};
+        if (--keepers_ == 0) gone.swap(removed_);
+    }
+    for (auto const id : gone) static_cast<void>(remove(id));  // what cannot be removed is left to the sweeper
 }
 
 result<std::vector<blob_id>> blob_files::list()

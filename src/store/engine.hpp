@@ -101,6 +101,8 @@ struct engine_health {
     std::uint64_t free_octets = 0;
 };
 
+class picture;
+
 /// Implemented by rocks_engine and memory_engine; both pass tests/store/engine_conformance_test.cpp.
 /// Threads: every call from any executor; the answer comes back on the awaiting executor.
 /// Errors: conflict (a guard failed; nothing was applied), broken (the store cannot go on: the caller answers try-later; the first sync error
@@ -156,6 +158,12 @@ public:
     /// Whole blobs, in the order asked, read together on a pool: for many small ones. nullopt: there is none of that id, or it is longer than `most`.
     /// Errors: broken ("corruption").
     [[nodiscard]] virtual task<result<std::vector<std::optional<std::string>>>> blobs_read(std::vector<blob_id> ids, std::uint64_t most) = 0;
+
+    /// This moment of the whole store, to be read at leisure (store/picture.hpp): backups. Errors: broken.
+    [[nodiscard]] virtual task<result<std::unique_ptr<picture>>> take_picture() = 0;
+    /// A blob as it was encoded elsewhere, under its own id: restoring a backup. It is checked whole first. Errors: also broken ("corruption"), refused when
+    /// this store has had a blob of that id.
+    [[nodiscard]] virtual task<result<std::shared_ptr<staged_blob const>>> stage_encoded(blob_id id, mime::octets encoded) = 0;
 };
 
 }  // namespace mansio::store

@@ -7,8 +7,10 @@
 
 #include "base/clock.hpp"
 #include "store/engine_checks.hpp"
+#include "store/blob_frames.hpp"
 #include "store/engine_watchers.hpp"
 #include "store/engines.hpp"
+#include "store/picture.hpp"
 
 namespace mansio::store {
 namespace {
@@ -46,6 +48,69 @@ struct partition {
     std::deque<std::shared_ptr<waiting_commit>> waiting;  ///< in the order of the calls
     lease held;
     base::monotonic_time lease_ends{};
+};
+
+/// A copy: what tests keep in memory is small, and messages are shared.
+class memory_picture final : public picture {
+public:
+    memory_picture(std::map<partition_id, partition> const& partitions, std::map<blob_id, stored_blob> blobs) : blobs_(std::move(blobs))
+    {
+        for (auto const& [where, p] : partitions) {
+            if (p.rows.empty()) continue;
+            auto& mine = partitions_[where];
+            mine.state = {where, p.at, p.changes.empty() ? change_id{} : p.changes.back().first};
+            mine.rows = p.rows;
+            for (auto const& [id, octets] : p.pages) mine.pages.emplace(id.view(), octets);
+        }
+        for (auto const& [id, b] : blobs_) {
+            if (b.holders.empty()) continue;
+            auto const encoded = encode_blob(id, b.message.view()).size();
+            list_.emplace(id.view(), encode(held_blob{encoded, {b.holders.begin(), b.holders.end()}}));
+            ++totals_.blobs;
+            totals_.octets += encoded;
+        }
+    }
+    task<result<std::vector<partition_state>>> partitions(partition_kind kind) override
+    {
+        std::vector<partition_state> out;
+        for (auto const& [where, p] : partitions_)
+            if (where.kind == kind) out.push_back(p.state);
+        co_return out;
+    }
+    task<result<picture_slice>> read(picture_table what, partition_id where, std::string from, std::size_t octets) override
+    {
+        auto const& p = partitions_[where];
+        auto const& all = what == picture_table::rows ? p.rows : what == picture_table::pages ? p.pages : list_;
+        picture_slice out;
+        std::size_t taken = 0;
+        for (auto it = all.lower_bound(from); it != all.end(); ++it) {
+            if (taken >= octets && !out.entries.empty()) {
+                out.next = it->first;
+                break;
+            }
+            out.entries.push_back(row{it->first, it->second});
+            taken += it->first.size() + it->second.size();
+        }
+        co_return out;
+    }
+    task<result<std::string>> blob(blob_id id, std::uint64_t offset, std::uint64_t length) override
+    {
+        auto const it = blobs_.find(id);
+        if (it == blobs_.end()) co_return fail(fault::kind::not_found, "not found", "no such blob");
+        auto const all = encode_blob(id, it->second.message.view());
+        co_return all.substr(std::min<std::size_t>(all.size(), static_cast<std::size_t>(offset)), static_cast<std::size_t>(length));
+    }
+    task<result<picture_totals>> totals() override { co_return totals_; }
+
+private:
+    struct shown {
+        partition_state state;
+        std::map<std::string, std::string> rows, pages;
+    };
+    std::map<partition_id, shown> partitions_;
+    std::map<blob_id, stored_blob> blobs_;
+    std::map<std::string, std::string> list_;
+    picture_totals totals_;
 };
 
 std::unexpected<fault> conflict(std::string detail) { return fail(fault::kind::conflict, "somebody else changed it first", std::move(detail)); }
@@ -254,6 +319,25 @@ public:
     {
         std::lock_guard const lock{mutex_};
         co_return sweep_report{std::erase_if(blobs_, [](auto const& entry) { return entry.second.holders.empty(); }), 0};
+    }
+
+    task<result<std::unique_ptr<picture>>> take_picture() override
+    {
+        std::lock_guard const lock{mutex_};
+        std::unique_ptr<picture> taken = std::make_unique<memory_picture>(partitions_, blobs_);
+        co_return taken;
+    }
+
+    task<result<std::shared_ptr<staged_blob const>>> stage_encoded(blob_id id, mime::octets encoded) override
+    {
+        auto const good = check_blob(id, encoded.view());
+        if (!good) co_return fail(good);
+        auto message = decode_range(id, encoded.view(), 0, UINT64_MAX);
+        if (!message) co_return fail(message);
+        std::lock_guard const lock{mutex_};
+        if (blobs_.contains(id)) co_return fail(fault::kind::refused, "the message is there already");
+        std::shared_ptr<staged_blob const> blob = std::make_shared<memory_blob>(id, mime::octets{std::move(*message)});
+        co_return blob;
     }
 
 private:

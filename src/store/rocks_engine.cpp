@@ -6,6 +6,7 @@
 #include "store/engine_watchers.hpp"
 #include "store/engines.hpp"
 #include "store/rocks_database.hpp"
+#include "store/rocks_picture.hpp"
 #include "store/rocks_tuning.hpp"
 
 namespace mansio::store {
@@ -76,6 +77,8 @@ public:
     [[nodiscard]] engine_health health() const override { return engine_health{database_->state().writable(), database_->state().why(), free_octets()}; }
     [[nodiscard]] std::uint64_t sync_count() const noexcept override { return database_->syncs(); }
     task<result<sweep_report>> sweep() override;
+    task<result<std::unique_ptr<picture>>> take_picture() override { co_return take_rocks_picture(*database_, readers_, files_); }
+    task<result<std::shared_ptr<staged_blob const>>> stage_encoded(blob_id id, mime::octets encoded) override;
 
 private:
     static committer::bounds bounds_of(rocks_options const& o)
@@ -106,7 +109,8 @@ private:
     [[nodiscard]] result<std::string> large_blob(blob_id id, std::uint64_t offset, std::uint64_t length) const;
     [[nodiscard]] result<std::vector<std::optional<std::string>>> whole_blobs(std::vector<blob_id> const& ids, std::uint64_t most) const;
     [[nodiscard]] result<void> check_whole(blob_id id) const;
-    [[nodiscard]] result<std::shared_ptr<staged_blob const>> stage_file(mime::octets const& message);
+    [[nodiscard]] result<std::shared_ptr<staged_blob const>> stage_file(blob_id id, mime::octets const& octets, std::uint64_t size, blob_files::content what);
+    [[nodiscard]] result<std::shared_ptr<staged_blob const>> stage_whole(blob_id id, mime::octets const& encoded);
     [[nodiscard]] std::unexpected<fault> read_only() const
     {
         return fail(fault::kind::broken, "the server has a problem, try again later", "the store is read-only: " + database_->state().why());
@@ -426,16 +430,15 @@ task<result<std::vector<page_id>>> rocks_engine::list_pages(partition_id where)
 
 // ---- blobs ---------------------------------------------------------------------------------------------------------------------------------------
 
-result<std::shared_ptr<staged_blob const>> rocks_engine::stage_file(mime::octets const& message)
+result<std::shared_ptr<staged_blob const>> rocks_engine::stage_file(blob_id id, mime::octets const& octets, std::uint64_t size, blob_files::content what)
 {
-    auto const id = blob_id::make_ordered(random_, clock_.wall());
     blob_files::written written;
-    auto const done = files_->write(id, message, written);
+    auto const done = files_->write(id, octets, written, what);
     if (written.lost_sync) database_->state().stop("blob file", done ? "sync failed" : describe(done.error()));
     if (!done) return fail(done);
     written_since_.fetch_add(written.encoded, std::memory_order_relaxed);
     // The weak pointer: a blob may be dropped after the engine.
-    return std::make_shared<rocks_blob>(id, message.size(), written.encoded, files_, [files = files_, pool = std::weak_ptr{writers_}](blob_id dropped) {
+    return std::make_shared<rocks_blob>(id, size, written.encoded, files_, [files = files_, pool = std::weak_ptr{writers_}](blob_id dropped) {
         auto const p = pool.lock();
         auto const remove = [files, dropped] {
             static_cast<void>(files->remove(dropped));
@@ -449,14 +452,35 @@ task<result<std::shared_ptr<staged_blob const>>> rocks_engine::stage(mime::octet
 {
     if (!database_->state().writable()) co_return read_only();
     auto const small = message.size() <= blob_piece_octets;
-    auto const encode = [this, &message] {
-        auto const id = blob_id::make_ordered(random_, clock_.wall());
+    auto const id = blob_id::make_ordered(random_, clock_.wall());
+    auto const encode = [id, &message] {
         std::shared_ptr<staged_blob const> blob = std::make_shared<rocks_blob>(id, message.size(), encode_blob(id, message.view()));
         return result<std::shared_ptr<staged_blob const>>{std::move(blob)};
     };
     if (message.size() <= encoded_inline) co_return encode();
     if (!small && !room_for(message.size())) co_return fail(fault::kind::over_limit, "no space left for the message, try again later", "store_reserve");
-    auto const work = [this, &encode, &message, small] { return small ? encode() : stage_file(message); };
+    auto const work = [this, id, &encode, &message, small] { return small ? encode() : stage_file(id, message, message.size(), blob_files::content::message); };
+    auto done = co_await writers_->run(work);
+    if (!done) co_return busy("store_blobs_waiting");
+    co_return std::move(*done);
+}
+
+result<std::shared_ptr<staged_blob const>> rocks_engine::stage_whole(blob_id id, mime::octets const& encoded)
+{
+    auto const known = *meta_of(id, ReadTier::kReadAllTier);
+    if (!known) return fail(known);
+    if (*known) return fail(fault::kind::refused, "the message is there already", "blob " + text_of(id));
+    auto const index = read_blob_index(id, encoded.view(), encoded.size());
+    if (!index) return fail(index);
+    if (auto const good = check_blob(id, encoded.view()); !good) return fail(good);
+    if (index->size > blob_piece_octets) return stage_file(id, encoded, index->size, blob_files::content::encoded);
+    return std::make_shared<rocks_blob>(id, index->size, std::string{encoded.view()});
+}
+
+task<result<std::shared_ptr<staged_blob const>>> rocks_engine::stage_encoded(blob_id id, mime::octets encoded)
+{
+    if (!database_->state().writable()) co_return read_only();
+    auto const work = [this, id, &encoded] { return stage_whole(id, encoded); };
     auto done = co_await writers_->run(work);
     if (!done) co_return busy("store_blobs_waiting");
     co_return std::move(*done);

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,6 +89,60 @@ result<void> rename(std::string const& from, std::string const& to)
 {
     if (::rename(from.c_str(), to.c_str()) != 0) return trouble("cannot rename", from);
     return {};
+}
+
+result<void> remove(std::string const& path)
+{
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return trouble("cannot remove", path);
+    return {};
+}
+
+result<void> sync_directory(std::string const& path)
+{
+    int const fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return trouble("cannot read", path);
+    auto const done = ::fsync(fd) == 0 ? result<void>{} : result<void>{trouble("cannot write", path)};
+    ::close(fd);
+    return done;
+}
+
+std::uint64_t size_of(std::string const& path)
+{
+    struct stat s{};
+    return ::stat(path.c_str(), &s) == 0 ? static_cast<std::uint64_t>(s.st_size) : 0;
+}
+
+result<std::shared_ptr<void>> lock(std::string const& path)
+{
+    int const fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, private_file);
+    if (fd < 0) return trouble("cannot write", path);
+    std::shared_ptr<void> held{nullptr, [fd](void*) { ::close(fd); }};
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return fail(fault::kind::refused, base::printable(path, 400) + " is held: another backup or restore is under way");
+    return held;
+}
+
+result<random_reader> random_reader::open(std::string const& path)
+{
+    int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) return trouble("cannot read", path);
+    return random_reader{fd};
+}
+random_reader::random_reader(random_reader&& o) noexcept : fd_(std::exchange(o.fd_, -1)) {}
+random_reader::~random_reader()
+{
+    if (fd_ >= 0) ::close(fd_);
+}
+result<std::string> random_reader::read(std::uint64_t offset, std::size_t n) const
+{
+    std::string out(n, '\0');
+    for (std::size_t at = 0; at < n;) {
+        auto const got = ::pread(fd_, out.data() + at, n - at, static_cast<off_t>(offset + at));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return trouble("cannot read", "the file");
+        if (got == 0) return fail(fault::kind::refused, "the file is cut short");
+        at += static_cast<std::size_t>(got);
+    }
+    return out;
 }
 
 result<reader> reader::open(std::string const& path)

@@ -1,6 +1,7 @@
-// Other programs' files: Maildirs and mboxes that are read or written, and an import's journal. Nothing of the store goes through here.
+// Files that are not the store's: Maildirs and mboxes that are read or written, an import's journal, backups.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -24,6 +25,30 @@ namespace mansio::transfer::files {
 /// Makes it with the levels above it, mode 0700.
 [[nodiscard]] result<void> make_directory(std::string const& path);
 [[nodiscard]] result<void> rename(std::string const& from, std::string const& to);
+/// A file that is not there is no error.
+[[nodiscard]] result<void> remove(std::string const& path);
+/// Makes what was made, renamed or removed in it last.
+[[nodiscard]] result<void> sync_directory(std::string const& path);
+/// 0: not there.
+[[nodiscard]] std::uint64_t size_of(std::string const& path);
+
+/// Held until dropped, or until the process ends. Errors: refused when another process has it.
+[[nodiscard]] result<std::shared_ptr<void>> lock(std::string const& path);
+
+/// A file read at any place. Closed when it goes.
+class random_reader {
+public:
+    [[nodiscard]] static result<random_reader> open(std::string const& path);
+    random_reader(random_reader&& o) noexcept;
+    random_reader& operator=(random_reader&&) = delete;
+    ~random_reader();
+    /// Exactly `n` octets; fewer are an error.
+    [[nodiscard]] result<std::string> read(std::uint64_t offset, std::size_t n) const;
+
+private:
+    explicit random_reader(int fd) : fd_(fd) {}
+    int fd_;
+};
 
 /// A file read from front to back in pieces. Closed when it goes.
 class reader {

@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::size_t most_under_way = 128;
 constexpr std::uint64_t most_octets_under_way = 16ULL << 20U;
-constexpr std::size_t piece = 256UL << 10U;
+constexpr std::size_t sent_at_once = 256UL << 10U;
+constexpr std::uint64_t most_fetched = 64ULL << 20U;
 constexpr std::size_t answer_line = 16UL << 20U;  ///< a list of mailboxes is one line; the server is ours
 
 fault::kind kind_of(std::string_view name)
@@ -90,10 +91,10 @@ task<result<void>> link::append(json::object request, mime::octets message, when
     peer_.put(json::serialize(request) + "\r\n");
     appends_.push_back({message.size(), std::move(then)});
     octets_ += message.size();
-    for (std::size_t at = 0; at < message.size(); at += piece) {
-        auto const sent = co_await peer_.send(message.view().substr(at, piece), by());
+    for (std::size_t at = 0; at < message.size(); at += sent_at_once) {
+        auto const sent = co_await peer_.send(message.view().substr(at, sent_at_once), by());
         if (!sent) co_return sent;
-        message.done_with(std::min(at + piece, message.size()));
+        message.done_with(std::min(at + sent_at_once, message.size()));
     }
     co_return result<void>{};
 }
@@ -105,7 +106,7 @@ task<result<void>> link::read(json::object request, std::move_only_function<resu
     while (true) {
         if (!head) co_return fail(head);
         for (auto left = number_of(*head, "octets"); left != 0;) {
-            auto const chunk = co_await peer_.read_chunk(static_cast<std::size_t>(std::min<std::uint64_t>(left, piece)), by());
+            auto const chunk = co_await peer_.read_chunk(static_cast<std::size_t>(std::min<std::uint64_t>(left, sent_at_once)), by());
             if (!chunk || chunk->empty()) co_return fail(fault::kind::closed, "the server ended the conversation");
             left -= chunk->size();
             auto const taken = take(*chunk);
@@ -114,6 +115,23 @@ task<result<void>> link::read(json::object request, std::move_only_function<resu
         if (flag_of(*head, "last")) co_return result<void>{};
         head = co_await hear();
     }
+}
+
+task<result<link::piece>> link::fetch(json::object request)
+{
+    piece out;
+    auto head = co_await ask(std::move(request));
+    if (!head) co_return fail(head);
+    out.head = std::move(*head);
+    auto const announced = number_of(out.head, "octets");
+    if (announced > most_fetched) co_return fail(fault::kind::closed, "the server's answer makes no sense");
+    out.octets.reserve(static_cast<std::size_t>(announced));
+    while (out.octets.size() < announced) {
+        auto const chunk = co_await peer_.read_chunk(static_cast<std::size_t>(std::min<std::uint64_t>(announced - out.octets.size(), sent_at_once)), by());
+        if (!chunk || chunk->empty()) co_return fail(fault::kind::closed, "the server ended the conversation");
+        out.octets += *chunk;
+    }
+    co_return out;
 }
 
 }  // namespace mansio::transfer

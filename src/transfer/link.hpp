@@ -33,6 +33,12 @@ public:
     [[nodiscard]] task<result<void>> settle();
     /// A message's octets, given to `take` in pieces. An error of `take` ends the conversation; the server's, in the middle of a message too, does not.
     [[nodiscard]] task<result<void>> read(json::object request, std::move_only_function<result<void>(std::string_view)> take);
+    /// An answer with the octets that it announces, all of them: for pieces of a few MiB.
+    struct piece {
+        json::object head;
+        std::string octets;
+    };
+    [[nodiscard]] task<result<piece>> fetch(json::object request);
     [[nodiscard]] task<void> close() { return peer_.raw().finish(); }
 
 private:

@@ -6,6 +6,7 @@
 
 #include "base/bytes.hpp"
 #include "transfer/json.hpp"
+#include "transfer/picture_link.hpp"
 
 namespace mansio::transfer {
 namespace {
@@ -59,6 +60,7 @@ class conversation {
 public:
     conversation(service_parts const& p, std::unique_ptr<net::stream> s)
         : parts_(p),
+          picture_(p.accounts.storage(), p.log),
           peer_(std::move(s)),
           clock_(base::executor::current().clock()),
           group_(base::executor::current())
@@ -99,12 +101,30 @@ private:
         if (what == "read") {
             auto const told = co_await read(asked);
             if (!told) co_return told;
+        } else if (what.starts_with("picture")) {
+            auto const told = co_await show(what, std::move(asked));
+            if (!told) co_return told;
         } else {
             auto made = co_await answer(what, std::move(asked));
             auto const told = co_await reply(made ? std::move(*made) : refusal(made.error()));
             if (!told) co_return told;
         }
         co_return co_await peer_.flush(by());
+    }
+
+    /// A piece of the picture for a backup: {"octets": n, ...} and so many octets.
+    task<result<void>> show(std::string what, json::object asked)
+    {
+        auto made = co_await picture_.serve(std::move(what), std::move(asked));
+        if (!made) {
+            auto refused = refusal(made.error());
+            refused["detail"] = json_text(made.error().detail);  // the operator's own backup says what is wrong with a message
+            co_return co_await reply(std::move(refused));
+        }
+        made->head["octets"] = made->octets.size();
+        auto const told = co_await reply(std::move(made->head));
+        if (!told) co_return told;
+        co_return co_await peer_.send(made->octets, by());
     }
 
     task<result<json::object>> answer(std::string what, json::object asked)
@@ -371,6 +391,7 @@ private:
     }
 
     service_parts const& parts_;
+    picture_service picture_;
     net::buffered_stream peer_;
     base::clock& clock_;
     base::task_group group_;

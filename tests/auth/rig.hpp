@@ -6,6 +6,7 @@
 #include "auth/sign_in.hpp"
 #include "base/clock.hpp"
 #include "store/engines.hpp"
+#include "store/picture.hpp"
 
 namespace mansio::test {
 
@@ -42,6 +43,11 @@ public:
     task<result<std::vector<std::optional<std::string>>>> blobs_read(std::vector<store::blob_id> ids, std::uint64_t most) override
     {
         return inner_->blobs_read(std::move(ids), most);
+    }
+    task<result<std::unique_ptr<store::picture>>> take_picture() override { return inner_->take_picture(); }
+    task<result<std::shared_ptr<store::staged_blob const>>> stage_encoded(store::blob_id id, mime::octets e) override
+    {
+        return inner_->stage_encoded(id, std::move(e));
     }
     task<result<std::string>> blob_read(store::blob_id id, std::uint64_t o, std::uint64_t l) override { return inner_->blob_read(id, o, l); }
     task<result<std::uint64_t>> blob_size(store::blob_id id) override { return inner_->blob_size(id); }

@@ -2,6 +2,8 @@
 #include <set>
 
 #include "engine_fixture.hpp"
+#include "store/blob_frames.hpp"
+#include "store/picture.hpp"
 
 using namespace mansio;
 using namespace mansio::store;
@@ -275,6 +277,81 @@ TEST_P(engine_test, blobs_of_every_size_come_back_in_any_range)
         }
         if (keeps()) open();
     }
+}
+
+TEST_P(engine_test, a_picture_shows_one_moment_whatever_comes_after)
+{
+    auto const one = account(1);
+    auto c = change_of(one, {put("a", "1"), put("b", "2"), put("c", "3")});
+    auto const small = stage(text_octets(1000)), large = stage(random_octets(700'000));
+    auto const message = random_octets(700'000);
+    for (auto const& b : {small, large}) {
+        c.new_blobs.push_back(b);
+        c.add_holders.push_back({b->id(), {one, "e1"}});
+    }
+    auto const change = c.id;
+    auto const at = must(std::move(c));
+    auto const named = page_id::make(w_.random);
+    ASSERT_TRUE(run(engine_->put_pages(one, {page{named, "page"}})));
+    auto taken = run(engine_->take_picture());
+    ASSERT_TRUE(taken) << describe(taken.error());
+    auto later = change_of(one, {put("a", "later"), take_out("b"), put("d", "4")});
+    for (auto const& b : {small, large}) later.drop_holders.push_back({b->id(), {one, "e1"}});
+    later.drop_pages.push_back(named);
+    must(std::move(later));
+    must(change_of(account(2), {put("x", "y")}));
+    ASSERT_TRUE(run(engine_->sweep()));
+
+    auto& p = **taken;
+    auto const states = run(p.partitions(partition_kind::account));
+    ASSERT_TRUE(states);
+    EXPECT_EQ(*states, (std::vector{partition_state{one, at, change}}));
+    auto const text = [&](picture_table what, std::size_t octets) {
+        std::string out;
+        std::optional<std::string> from{""};
+        while (from) {
+            auto const part = run(p.read(what, one, *from, octets));
+            EXPECT_TRUE(part) << describe(part.error());
+            if (!part) break;
+            EXPECT_TRUE(part->damaged.empty());
+            for (auto const& e : part->entries) out += (what == picture_table::rows ? e.key : "") + e.value + " ";
+            from = part->next;
+        }
+        return out;
+    };
+    EXPECT_EQ(text(picture_table::rows, 1), "a1 b2 c3 ");
+    EXPECT_EQ(text(picture_table::rows, 1U << 20U), "a1 b2 c3 ");
+    EXPECT_EQ(text(picture_table::pages, 1), "page ");
+    auto const totals = run(p.totals());
+    ASSERT_TRUE(totals);
+    EXPECT_EQ(totals->blobs, 2U);
+    auto const blobs = run(p.read(picture_table::blobs, {}, "", 1U << 20U));
+    ASSERT_TRUE(blobs);
+    ASSERT_EQ(blobs->entries.size(), 2U);
+    for (auto const& e : blobs->entries) {
+        auto const held = decode_held_blob(e.value);
+        ASSERT_TRUE(held);
+        EXPECT_EQ(held->holders, (std::vector{holder{one, "e1"}}));
+        auto const id = *blob_id::from_octets(e.key);
+        std::string encoded;
+        for (std::uint64_t o = 0; o < held->encoded; o += 100'000) encoded += run(p.blob(id, o, 100'000)).value_or("?");
+        EXPECT_EQ(encoded.size(), held->encoded);
+        EXPECT_TRUE(check_blob(id, encoded)) << "expunged meanwhile, and still there as long as the picture is";
+        // Elsewhere, under its own id.
+        auto const again = run(engine_->stage_encoded(id, mime::octets{encoded}));
+        ASSERT_TRUE(again) << describe(again.error());
+        auto back = change_of(account(3), {put("r", "s")});
+        back.new_blobs.push_back(*again);
+        back.add_holders.push_back({id, {account(3), "e7"}});
+        must(std::move(back));
+        EXPECT_EQ(run(engine_->blob_read(id, 0, 1U << 20U)).value_or(""), id == small->id() ? text_octets(1000) : message);
+        EXPECT_FALSE(run(engine_->stage_encoded(id, mime::octets{encoded}))) << "there is one of that id";
+        encoded[encoded.size() / 3] ^= 1;
+        EXPECT_FALSE(run(engine_->stage_encoded(blob_id::make(w_.random), mime::octets{encoded})));
+    }
+    taken->reset();
+    // What came back while its file waited to be removed is not removed.
+    EXPECT_EQ(run(engine_->blob_read(large->id(), 0, 1U << 20U)).value_or(""), message);
 }
 
 TEST_P(engine_test, a_blob_lives_as_long_as_its_holders)
