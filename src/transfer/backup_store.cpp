@@ -162,6 +162,16 @@ public:
         if (!*found) co_return fail(fault::kind::not_found, "not found", "no such page");
         co_return std::move(**found);
     }
+    task<result<std::vector<std::string>>> get_pages(store::partition_id where, std::vector<store::page_id> ids) override
+    {
+        std::vector<std::string> out;
+        for (auto const& id : ids) {
+            auto page = co_await get_page(where, id);
+            if (!page) co_return fail(page);
+            out.push_back(std::move(*page));
+        }
+        co_return out;
+    }
     task<result<std::vector<store::page_id>>> list_pages(store::partition_id) override { co_return std::vector<store::page_id>{}; }  // nothing is swept here
 
     std::shared_ptr<void> watch(store::partition_id where, base::executor& where_to, std::move_only_function<void()> changed) override
