@@ -300,8 +300,8 @@ private:
     [[nodiscard]] task<result<appended>> append_large(principal const& who, mailbox_id m, std::vector<new_message> const& messages,
                                                       delivery_id const& delivery);
     [[nodiscard]] task<result<std::optional<appended>>> seen_before(account_batch& b, delivery_id const& delivery);
-    [[nodiscard]] task<result<void>> prepare_append_as(account_batch& b, principal const& who, mailbox_id m, store::uid as,
-                                                       std::vector<new_message> const& one, delivery_id const& delivery, appended& out);
+    [[nodiscard]] task<result<void>> prepare_append_as(account_batch& b, principal const& who, mailbox_id m, store::uid as, std::vector<new_message> const& one,
+                                                       delivery_id const& delivery, appended& out);
     /// `freed`: octets of the email that goes in the same commit; 0: none goes.
     [[nodiscard]] result<void> check_room(account_batch const& b, std::vector<new_message> const& messages, std::uint64_t freed = 0) const;
     [[nodiscard]] task<result<void>> put_email(account_batch& b, new_message const& message, message_entry const& e, mailbox_id m);
