@@ -10,14 +10,12 @@ namespace mansio::store {
 namespace {
 constexpr std::size_t scan_at_once = 1000;
 constexpr std::size_t pages_at_once = 8;  ///< decoded before other work gets its turn
-}  // namespace
 
-task<result<std::vector<row>>> account_core::scan_all(std::string prefix)
+task<result<std::vector<row>>> scan_range(engine& storage, partition_id where, key_range range)
 {
     std::vector<row> all;
-    auto range = key_range::prefix(prefix);
     while (true) {
-        auto got = co_await services_.storage.scan(where_, range, scan_at_once);
+        auto got = co_await storage.scan(where, range, scan_at_once);
         if (!got) co_return fail(got);
         bool const more = got->size() == scan_at_once;
         if (more) range.from = got->back().key + '\0';
@@ -25,6 +23,10 @@ task<result<std::vector<row>>> account_core::scan_all(std::string prefix)
         if (!more) co_return all;
     }
 }
+
+}  // namespace
+
+task<result<std::vector<row>>> account_core::scan_all(std::string prefix) { return scan_range(services_.storage, where_, key_range::prefix(prefix)); }
 
 task<result<void>> account_core::load()
 {
@@ -62,19 +64,23 @@ task<result<void>> account_core::load_rows()
     exists_ = head_.stage == rows::account_stage::live;
     if (!exists_) co_return result<void>{};
 
-    auto const metas = co_await scan_all("M");
-    if (!metas) co_return fail(metas);
-    auto const tallies = co_await scan_all("N");
-    if (!tallies) co_return fail(tallies);
-    auto const people = co_await scan_all("P");
-    if (!people) co_return fail(people);
-    take_meta(*metas);
-    take_tallies(*tallies);
-    auto const taken = co_await take_people(*people);
-    if (!taken) co_return fail(taken);
-    auto const counts = co_await scan_all("C");
-    if (!counts) co_return fail(counts);
-    take_seen_counts(*counts);
+    // M, N, O and P lie together: one trip.
+    key_range together;
+    together.from = "M";
+    together.to = "Q";
+    auto found = co_await scan_range(services_.storage, where_, std::move(together));
+    if (!found) co_return fail(found);
+    std::map<char, std::vector<row>> of;
+    for (auto& r : *found) of[r.key.front()].push_back(std::move(r));
+    take_meta(of['M']);
+    take_tallies(of['N']);
+    if (!of['P'].empty()) {
+        auto const taken = co_await take_people(of['P']);
+        if (!taken) co_return fail(taken);
+        auto const counts = co_await scan_all("C");
+        if (!counts) co_return fail(counts);
+        take_seen_counts(*counts);
+    }
     rebuild_names();
     auto const marks = co_await scan_all("S");
     if (!marks) co_return fail(marks);
@@ -83,9 +89,7 @@ task<result<void>> account_core::load_rows()
         std::string_view name;
         if (keys::parse_be64(r.key, person, name) && rows::decode_mark(r.value)) subscriptions_[person].emplace(name);
     }
-    auto const others = co_await scan_all("O");
-    if (!others) co_return fail(others);
-    for (auto const& r : *others) {
+    for (auto const& r : of['O']) {
         std::uint64_t other = 0;
         std::string_view rest;
         auto const since = rows::decode_sharer(r.value);
