@@ -20,6 +20,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tools"))  # peers, also when a test is run by hand
 # A plain user of Debian has no sbin in PATH, and chroot lives there.
 os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
 BINARY = os.environ.get("MANSIO_BINARY", str(ROOT / "build" / "release" / "mansio"))

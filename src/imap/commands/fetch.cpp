@@ -16,6 +16,9 @@ namespace mansio::imap::commands {
 namespace {
 
 constexpr std::size_t slice_of_records = 64;
+// Octets of messages read together: few at first, for a client that reads nothing of what it asked for costs that much (I15), then more.
+constexpr std::uint64_t together_first = 64U * 1024U;
+constexpr std::uint64_t together_most = 256U * 1024U;
 constexpr std::size_t slice_of_index = 512;
 constexpr std::size_t piece = 16U * 1024U;  // of answers, between waits for a slow reader
 
@@ -91,6 +94,7 @@ struct fetching {
     bool gone = false;                    ///< a message is no more
     std::optional<fault> failed;          ///< one could not be read; the others are answered
     uid_walk in_latest{};
+    std::uint64_t together = together_first;
 
     /// What the index knows of a message; flags and modseq as they are now.
     [[nodiscard]] store::message_entry entry(std::uint32_t position)
@@ -198,6 +202,71 @@ task<result<void>> fetch_sections(fetching& f, std::string& line, store::email_r
     co_return result<void>{};
 }
 
+/// BODY[] and nothing else of the messages' octets.
+bool only_whole_messages(fetch_items const& items)
+{
+    if (items.sections.size() != 1) return false;
+    auto const& s = items.sections.front();
+    return s.how == fetch_section::form::as_stored && s.what == mime::section_kind::body && s.path.empty() && s.choice == fetch_section::filter::none &&
+           !s.partial;
+}
+
+/// Small messages that stand together, read with one trip to the disk's threads. One that is not among them is read by itself, which also says why it
+/// cannot be.
+class messages_together {
+public:
+    messages_together(fetching& f, std::vector<store::email_record_ptr> const& emails) : f_(f), emails_(emails), wanted_(only_whole_messages(f.items)) {}
+    /// Empty: not read. `i` rises from call to call.
+    task<std::string> take(std::size_t i)
+    {
+        if (!wanted_) co_return std::string{};
+        if (i >= until_) co_await read(i);
+        co_return i < until_ ? std::move(octets_[i - from_]) : std::string{};
+    }
+
+private:
+    task<void> read(std::size_t from)
+    {
+        from_ = until_ = from;
+        octets_.clear();
+        std::vector<store::email_record_ptr> some;
+        std::uint64_t total = 0;
+        for (auto i = from; i < emails_.size() && emails_[i] && total + emails_[i]->size() <= f_.together; ++i) {
+            total += emails_[i]->size();
+            some.push_back(emails_[i]);
+        }
+        auto const n = some.size();
+        if (n < 2) co_return;
+        auto read = co_await f_.m.account.read_all(std::move(some), f_.together);
+        f_.together = std::min(f_.together * 2, together_most);
+        if (!read) co_return;
+        octets_ = std::move(*read);
+        until_ = from + n;
+    }
+
+    fetching& f_;
+    std::vector<store::email_record_ptr> const& emails_;
+    bool wanted_;
+    std::vector<std::string> octets_;
+    std::size_t from_ = 0, until_ = 0;
+};
+
+/// `octets`: the whole message.
+task<result<void>> append_message(fetching& f, std::string& line, std::string_view octets)
+{
+    append_word(line, f.items.sections.front().label);
+    line += ' ';
+    wire::append_literal_head(line, octets.size(), false);
+    if (octets.size() <= piece) {
+        line += octets;
+        co_return result<void>{};
+    }
+    auto sent = co_await f.s.send(line);
+    if (!sent) co_return sent;
+    line.clear();
+    co_return co_await f.s.send(octets);
+}
+
 task<result<void>> fetch_records(fetching& f, std::vector<std::uint32_t> const& slice)
 {
     std::vector<store::email_id> ids;
@@ -205,14 +274,19 @@ task<result<void>> fetch_records(fetching& f, std::vector<std::uint32_t> const& 
     auto const emails = co_await f.m.account.emails(f.m.info.id, std::move(ids));
     if (!emails) co_return fail(emails);
     std::string line;
+    messages_together together{f, *emails};
     for (std::size_t i = 0; i < slice.size(); ++i) {
         auto const& email = (*emails)[i];
+        auto const whole = co_await together.take(i);
         if (!email) {
             f.gone = true;
             continue;
         }
         append_plain(line, f, slice[i], f.entry(slice[i]), email.get());
-        if (!f.items.sections.empty()) {
+        if (!whole.empty()) {
+            auto const appended = co_await append_message(f, line, whole);
+            if (!appended) co_return fail(appended);
+        } else if (!f.items.sections.empty()) {
             auto const sections = co_await fetch_sections(f, line, email);
             if (!sections) co_return fail(sections);
             if (line.ends_with(" FETCH (")) {  // nothing of it could be told
