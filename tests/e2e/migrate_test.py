@@ -4,6 +4,7 @@
 # timeout: 120
 #
 # By itself with --all: 20,000 messages on each server, as docs/migrating.md says it was tried.
+import contextlib
 import imaplib
 import json
 import re
@@ -300,13 +301,14 @@ class Proxy:
         self.copy(far, near, True)
 
     def copy(self, source, to, counted):
-        while data := source.recv(16384):
-            if counted:
-                self.left -= len(data)
-                if self.left < 0:
-                    self.stalled.set()
-                    return
-            to.sendall(data)
+        with contextlib.suppress(ConnectionError):  # who is killed resets
+            while data := source.recv(16384):
+                if counted:
+                    self.left -= len(data)
+                    if self.left < 0:
+                        self.stalled.set()
+                        return
+                to.sendall(data)
 
 
 def killed_in_the_middle():
