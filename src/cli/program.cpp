@@ -120,7 +120,7 @@ void add_directory_commands(CLI::App& root, online_context& ctx)
         .text("--pop3-keep", "pop3_keep", "how long POP3 leaves mail: forever, until-fetched, 7-days-after-fetch, 30-days, default")
         .text("--pop3-login-delay", "pop3_login_delay", "least seconds between POP3 sign-ins, or default");
     online_command{domain, ctx, "remove", "no longer receive for a domain", "domain/remove"}.text("name", "name", "domain name", true);
-    online_command{domain, ctx, "list", "all domains", "domain/list"};
+    static_cast<void>(online_command{domain, ctx, "list", "all domains", "domain/list"});
 
     auto& account = noun(root, "account", "people who have mail here");
     online_command{account, ctx, "add", "make an account; prints a first app password for its mail program", "account/add"}
@@ -156,7 +156,7 @@ void add_directory_commands(CLI::App& root, online_context& ctx)
         .text("address", "address", "the alias", true)
         .list("targets", "targets", "where its mail goes", true);
     online_command{alias, ctx, "remove", "remove an alias", "alias/remove"}.text("address", "address", "the alias", true);
-    online_command{alias, ctx, "list", "all aliases", "alias/list"};
+    static_cast<void>(online_command{alias, ctx, "list", "all aliases", "alias/list"});
 }
 
 void add_credential_commands(CLI::App& root, online_context& ctx)
@@ -185,7 +185,7 @@ void add_operation_commands(CLI::App& root, online_context& ctx)
         .text("--reason", "reason", "why, for the next operator");
     online_command{queue, ctx, "release", "try again", "queue/release"}.text("id", "id", "queue id", true);
     online_command{queue, ctx, "cancel", "give up without telling the sender", "queue/cancel"}.text("id", "id", "queue id", true);
-    online_command{root, ctx, "status", "how the server is", "status"};
+    static_cast<void>(online_command{root, ctx, "status", "how the server is", "status"});
     online_command{root, ctx, "reload", "apply changed certificates and live settings", "reload"};
 }
 

@@ -270,6 +270,7 @@ task<result<void>> append_message(fetching& f, std::string& line, std::string_vi
 task<result<void>> fetch_records(fetching& f, std::vector<std::uint32_t> const& slice)
 {
     std::vector<store::email_id> ids;
+    ids.reserve(slice.size());
     for (auto const position : slice) ids.push_back(f.m.announced->at(position).email);
     auto const emails = co_await f.m.account.emails(f.m.info.id, std::move(ids));
     if (!emails) co_return fail(emails);
