@@ -30,6 +30,14 @@ constexpr std::uint32_t first_taken_over = 1'000'000;
 constexpr std::array default_folders{folder{"Drafts", special_use::drafts}, folder{"Sent", special_use::sent}, folder{"Junk", special_use::junk},
                                      folder{"Trash", special_use::trash}, folder{"Archive", special_use::archive}};
 
+void set_uid_validity(account_batch& b, mailbox_id m, std::uint32_t validity)
+{
+    auto meta = std::make_shared<rows::meta>(*b.find(m)->meta);
+    meta->uid_validity = validity;
+    b.put_meta(m, std::move(meta));
+    b.restructure(m);
+}
+
 }  // namespace
 
 task<result<std::vector<mailbox_info>>> account_core::list_mailboxes(principal const& who)
@@ -161,10 +169,7 @@ task<result<void>> account_core::prepare_adopt(account_batch& b, principal const
     if (validity <= b.head.last_uid_validity && !name_is_new_to_it)
         co_return fail(fault::kind::refused, "this UIDVALIDITY may have been used in this account before", "uid_validity");
     b.head.last_uid_validity = std::max(b.head.last_uid_validity, validity);
-    auto meta = std::make_shared<rows::meta>(*s->meta);
-    meta->uid_validity = validity;
-    b.put_meta(m, std::move(meta));
-    b.restructure(m);
+    set_uid_validity(b, m, validity);
     b.touch(rows::data_type::mailboxes);
     co_return result<void>{};
 }
@@ -208,6 +213,7 @@ task<result<void>> account_core::prepare_delete(account_batch& b, principal cons
     auto const* const index = b.look(m);
     if (index == nullptr) co_return rows::damaged(s->index_damage);
     std::vector<email_id> emails;
+    emails.reserve(index->size());
     for (std::uint32_t p = 0; p < index->size(); ++p) emails.push_back(index->at(p).email);
     auto const log = co_await b.keys(keys::log_of(m), std::size_t{services_.options.fold_rows} * 8 + 64);
     if (!log) co_return fail(log);
@@ -247,16 +253,6 @@ task<result<void>> account_core::delete_mailbox(principal const& who, std::strin
     co_return co_await submit(op);
 }
 
-namespace {
-void renumber(account_batch& b, mailbox_id m)
-{
-    auto meta = std::make_shared<rows::meta>(*b.find(m)->meta);
-    meta->uid_validity = ++b.head.last_uid_validity;
-    b.put_meta(m, std::move(meta));
-    b.restructure(m);
-}
-}  // namespace
-
 task<result<void>> account_core::prepare_rename(account_batch& b, principal const& who, std::string const& from, std::string const& to)
 {
     auto const* const s = find(from);
@@ -286,8 +282,9 @@ task<result<void>> account_core::prepare_rename(account_batch& b, principal cons
     b.rename(s->meta->id, parent, std::string{leaf_of(to)});
     if (b.head.last_uid_validity >= first_taken_over) {
         // Two may have the same number, and a name that one of them had must not get it again by way of the other.
-        renumber(b, s->meta->id);
-        for (auto it = names_.lower_bound(from + "/"); it != names_.end() && below(it->first, from); ++it) renumber(b, it->second);
+        set_uid_validity(b, s->meta->id, ++b.head.last_uid_validity);
+        for (auto it = names_.lower_bound(from + "/"); it != names_.end() && below(it->first, from); ++it)
+            set_uid_validity(b, it->second, ++b.head.last_uid_validity);
     }
     b.touch(rows::data_type::mailboxes);
     co_return result<void>{};
