@@ -18,6 +18,19 @@ TEST(bytes, crc32c_has_the_published_check_value)
     EXPECT_EQ(crc32c("6789", crc32c("12345")), 0xE3069283U);
 }
 
+TEST(bytes, crc32c_is_the_same_whole_and_octet_by_octet)
+{
+    EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAU);     // RFC 3720 §B.4
+    EXPECT_EQ(crc32c(std::string(32, '\xFF')), 0x62A8AB43U);
+    std::string octets;
+    std::uint32_t one_by_one = crc32c("");
+    for (unsigned i = 0; i < 2000; ++i) {  // longer than several rounds of what is worked on at a time
+        ASSERT_EQ(crc32c(octets), one_by_one) << i;
+        octets += static_cast<char>(i * 7 ^ i >> 3U);
+        one_by_one = crc32c(std::string_view{octets}.substr(i), one_by_one);
+    }
+}
+
 TEST(bytes, rows_read_back_and_never_past_the_end)
 {
     auto const row = row_writer{}.u8(7).varint(300).signed_varint(-5).be32(9).be64(1ULL << 40U).octets("hello").take();
