@@ -41,6 +41,7 @@ session::session(services const& srv, figures& f, base::executor& home, session_
     carried_ = true;
     fresh_ = false;
     id_ = std::move(start.carried->id);
+    sign_in_tag_ = std::move(start.carried->tag);
     rev2_ = start.carried->rev2;
     utf8_ = start.carried->utf8;
     user_ = std::make_unique<auth::signed_in>(std::move(start.carried->user));
@@ -102,6 +103,7 @@ session_start session::take()
     on.carried.emplace();
     on.carried->user = std::move(*user_);
     on.carried->id = id_;
+    on.carried->tag = std::move(sign_in_tag_);
     on.carried->rev2 = rev2_;
     on.carried->utf8 = utf8_;
     return on;
@@ -112,6 +114,8 @@ task<result<void>> session::begin()
     if (carried_) {
         auto user = std::move(*user_);
         signed_in(std::move(user));
+        co_await base::yield_now{};  // what it expects of the store begins before the answer is made
+        finish_command(std::exchange(sign_in_tag_, {}), sign_in_accepted());
         co_return result<void>{};
     }
     if (implicit_tls_) {
@@ -258,7 +262,9 @@ task<void> session::answer(raw_command& c)
     if (!heard) co_return lost_place(heard.error());
     if (done && done->tells_modseq && qresync_ && selected_)
         done->text = "[HIGHESTMODSEQ " + std::to_string(selected_->announced->highest_modseq()) + "] " + done->text;
-    if (done)
+    if (moving())
+        sign_in_tag_ = *tag;
+    else if (done)
         finish_command(*tag, *done);
     else
         finish_command(*tag, reply_to(done.error()));
@@ -340,9 +346,12 @@ void session::signed_in(auth::signed_in user)
     on_.remove(extensions_named(user_->imap_off));
     account_ = srv_.accounts.open(user_->account, user_->who);
     revocation_ = srv_.sign_in.on_revoked(user_->who, [this] { cut(); });
+    srv_.accounts.expect(user_->account);
     figures_.signed_in.add(1);
     counted_ = true;
 }
+
+reply session::sign_in_accepted() const { return reply::ok("[CAPABILITY " + capabilities() + "] signed in"); }
 
 void session::sign_in_failed()
 {

@@ -29,7 +29,8 @@ enum class phase : std::uint8_t { greeted, signed_in, selected, over };
 /// A session between two shards: what goes along with the connection after sign-in (docs/architecture.md, "Threads").
 struct carried_session {
     auth::signed_in user;
-    std::string id;  ///< for the log
+    std::string id;   ///< for the log
+    std::string tag;  ///< of the command that signed in, which is answered where the account lives
     bool rev2 = false, utf8 = false;
 };
 
@@ -107,6 +108,8 @@ public:
     void signed_in(auth::signed_in user);
     /// Counts a failure; closes when there were too many.
     void sign_in_failed();
+    /// The answer to a sign-in, where the account lives: only there it is known what is switched off for it.
+    [[nodiscard]] reply sign_in_accepted() const;
     void enable(bool rev2, bool utf8) noexcept;
     /// The client wants mod-sequences from now on (RFC 7162 §3.1); the mailbox it has open tells its highest.
     void enable_condstore();
@@ -168,6 +171,7 @@ private:
     net::buffered_stream peer_;
     std::unique_ptr<net::connection_table::ticket> held_;
     std::string id_;
+    std::string sign_in_tag_;  ///< between two shards: a sign-in still to be answered
     phase phase_ = phase::greeted;
     bool implicit_tls_ = false, carried_ = false, rev2_ = false, utf8_ = false, condstore_ = false, qresync_ = false, compressed_ = false, metadata_ = false;
     bool stopping_ = false, revoked_ = false, busy_ = false, counted_ = false;

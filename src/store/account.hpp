@@ -380,6 +380,8 @@ public:
     [[nodiscard]] task<result<void>> remove(account_number n);  ///< all mail with it, in slices
     /// Never fails for a stranger's account: rights show in the calls.
     [[nodiscard]] account_ref open(account_number n, principal who);
+    /// Somebody will ask for this account in a moment: what is not in memory is read in the background. Threads: the account's owner.
+    void expect(account_number n);
     /// Folds, ends background work, closes. Calls after it answer try_later.
     [[nodiscard]] task<void> stop();
     struct impl;

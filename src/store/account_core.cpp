@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t most_waiting = 10'000;
 constexpr std::size_t most_in_batch = 256;
 constexpr unsigned most_tries = 3;
+constexpr std::uint64_t records_most = 32U << 20U;  ///< octets of records one account keeps, and not more than a fourth of all that is cached
 
 std::unexpected<fault> not_now(std::string detail) { return fail(fault::kind::try_later, "the server cannot do that now, try again later", std::move(detail)); }
 
@@ -40,7 +41,11 @@ struct account_core::holder_of_watch {
 std::unexpected<fault> no_such_mailbox() { return fail(fault::kind::not_found, "no such mailbox"); }
 std::unexpected<fault> no_right() { return fail(fault::kind::refused, "you have no right to do that", "noperm"); }
 
-account_core::account_core(account_services& s, base::task_group& background, account_number n) : services_(s), background_(background), number_(n)
+account_core::account_core(account_services& s, base::task_group& background, account_number n)
+    : services_(s),
+      background_(background),
+      number_(n),
+      records_(std::min(records_most, s.options.cache_octets / 4))
 {
     where_.kind = partition_kind::account;
     where_.number = n;
@@ -81,6 +86,13 @@ task<result<void>> account_core::ready()
     co_return co_await submit(op);
 }
 
+void account_core::expect()
+{
+    if (loaded_ || writing_) return;
+    expected_ = true;
+    start_writer();
+}
+
 void account_core::start_writer()
 {
     if (writing_) return;
@@ -91,6 +103,8 @@ void account_core::start_writer()
 task<void> account_core::write()
 {
     auto const self = shared_from_this();
+    // A load that fails is logged, and tried again by whoever asks.
+    if (std::exchange(expected_, false) && !loaded_) static_cast<void>(co_await load());
     while (true) {
         if (!late_.empty()) co_await load_late();
         if (waiting_.empty()) {
@@ -257,7 +271,7 @@ void account_core::apply(account_batch& b, version v)
     }
     if (b.renamed_) rebuild_names();
     apply_intents(b);
-    for (auto const e : b.gone_) forget_record(e);
+    for (auto const e : b.gone_) records_.forget(e);
     for (auto& f : b.afterwards_) f();
     for (auto const m : told) tell(m);
     if (structure || b.types_ != static_cast<std::uint8_t>(1U << static_cast<unsigned>(rows::data_type::emails))) tell(0);
@@ -284,14 +298,6 @@ void account_core::apply_intents(account_batch& b)
         open.what = std::move(i.first);
         open.active = i.second;
     }
-}
-
-void account_core::forget_record(email_id e)
-{
-    auto const it = records_.find(e);
-    if (it == records_.end()) return;
-    record_octets_ -= it->second->octets();
-    records_.erase(it);
 }
 
 void account_core::set_index(mailbox_state& s, std::shared_ptr<mailbox_columns const> index)
@@ -329,8 +335,6 @@ void account_core::drop_state()
     // Calls that work on an intent find out by their own next step, which fails or goes on; the background waits for them.
     std::erase_if(intents_, [](auto const& i) { return !i.second.active; });
     records_.clear();
-    record_order_.clear();
-    record_octets_ = 0;
     drop_derived();
     account_memory();
 }
@@ -371,7 +375,7 @@ task<result<subscription>> account_core::watch(principal const& who, mailbox_id 
 void account_core::account_memory()
 {
     constexpr std::uint64_t per_mailbox = 600;  // what its rows take, about
-    auto const now = static_cast<std::int64_t>(sizeof *this + record_octets_ + index_octets_ + derived_octets_ + per_mailbox * mailboxes_.size() +
+    auto const now = static_cast<std::int64_t>(sizeof *this + records_.octets() + index_octets_ + derived_octets_ + per_mailbox * mailboxes_.size() +
                                                (annotations_ ? annotation_octets_ : 0));
     services_.cached_octets += now - counted_octets_;
     counted_octets_ = now;
@@ -382,7 +386,8 @@ std::uint64_t account_core::shed()
 {
     auto const before = counted_octets_;
     for (auto& [m, s] : mailboxes_) {
-        bool const watched = std::any_of(watchers_.begin(), watchers_.end(), [m](auto const& w) { return w->mailbox == m && !w->held.expired(); });
+        bool watched = false;
+        for (auto const& w : watchers_) watched = watched || (w->mailbox == m && !w->held.expired());
         // Held elsewhere means that a session reads it: letting go of ours would free nothing.
         if (writing_ || watched || !s.index || (s.view && s.view.use_count() > 1)) continue;
         s.view = nullptr;
@@ -390,8 +395,6 @@ std::uint64_t account_core::shed()
         s.pages = nullptr;
     }
     records_.clear();
-    record_order_.clear();
-    record_octets_ = 0;
     if (!writing_) annotations_.reset();
     drop_derived();
     account_memory();

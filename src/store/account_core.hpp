@@ -18,6 +18,7 @@
 #include "store/email_record.hpp"
 #include "store/mailbox_columns.hpp"
 #include "store/pop3_rows.hpp"
+#include "store/record_cache.hpp"
 
 namespace mansio::store {
 
@@ -222,6 +223,8 @@ public:
     [[nodiscard]] task<result<void>> end_leaving(std::uint64_t op, mailbox_id m, uid_set which, bool gone);
 
     // Of the service.
+    /// Its state is read in the background, unless it is there.
+    void expect();
     [[nodiscard]] task<result<void>> create(std::uint64_t quota_octets, bool folders);
     [[nodiscard]] task<result<void>> remove_all();
     /// Folds what is worth it and ends background work.
@@ -250,7 +253,6 @@ private:
     void apply_intents(account_batch& b);
     void forget_mailbox(mailbox_id m);
     void lose_late(mailbox_id m);
-    void forget_record(email_id e);
     void burn(account_batch const& b);
     void drop_state();
     void tell(mailbox_id m);
@@ -400,7 +402,6 @@ private:
     // account_read.cpp
     [[nodiscard]] task<result<std::shared_ptr<stored_email const>>> read_email(email_id e, std::string row);
     [[nodiscard]] task<result<bool>> in_mailbox(stored_email const& e, mailbox_id m);
-    void remember(std::shared_ptr<stored_email const> e, bool only_in_room);
     void drop_derived();
     [[nodiscard]] result<std::shared_ptr<stored_email const>> open_email(email_id e, std::string body) const;
     using email_list = std::vector<std::pair<email_id, std::shared_ptr<stored_email const>>>;
@@ -440,13 +441,13 @@ private:
     rows::head floor_;
     std::map<mailbox_id, store::uid> uid_floor_;
 
-    base::signal written_;  ///< the writer has ended
+    bool expected_ = false;  ///< somebody will ask
+    base::signal written_;   ///< the writer has ended
     std::deque<operation*> waiting_;
     std::map<mailbox_id, store::uid> recent_;  ///< UIDs from here on are \Recent to the next who asks
     std::vector<std::shared_ptr<watcher>> watchers_;
-    std::unordered_map<email_id, std::shared_ptr<stored_email const>> records_;
-    std::deque<email_id> record_order_;
-    std::uint64_t record_octets_ = 0, index_octets_ = 0;
+    record_cache records_;
+    std::uint64_t index_octets_ = 0;
     std::int64_t counted_octets_ = 0;
 
     // The background's own notes.

@@ -11,9 +11,10 @@ namespace {
 constexpr std::size_t scan_at_once = 1000;
 constexpr std::size_t pages_at_once = 8;  ///< decoded before other work gets its turn
 
-task<result<std::vector<row>>> scan_range(engine& storage, partition_id where, key_range range)
+/// `all`: the first rows of the range, when they are known.
+task<result<std::vector<row>>> scan_range(engine& storage, partition_id where, key_range range, std::vector<row> all = {})
 {
-    std::vector<row> all;
+    if (!all.empty()) range.from = all.back().key + '\0';
     while (true) {
         auto got = co_await storage.scan(where, range, scan_at_once);
         if (!got) co_return fail(got);
@@ -44,9 +45,11 @@ task<result<void>> account_core::load()
 
 task<result<void>> account_core::load_rows()
 {
-    auto const at = co_await services_.storage.current_version(where_);
-    if (!at) co_return fail(at);
-    version_ = *at;
+    // One trip for all of it: M, N, O and P lie together.
+    std::vector<key_range> const wanted{key_range::prefix(keys::head()), key_range{"M", "Q"}, key_range::prefix("S"), key_range::prefix("X")};
+    auto read = co_await services_.storage.read_ranges(where_, wanted, scan_at_once);
+    if (!read) co_return fail(read);
+    version_ = read->at;
     mailboxes_.clear();
     index_octets_ = 0;
     names_.clear();
@@ -55,23 +58,24 @@ task<result<void>> account_core::load_rows()
     annotations_.reset();
     head_ = rows::head{};
     exists_ = false;
-    auto const head_row = co_await services_.storage.get(where_, keys::head());
-    if (!head_row) co_return fail(head_row);
-    if (!*head_row) co_return result<void>{};  // never made, or removed
-    auto const head = rows::decode_head(**head_row);
+    auto const& heads = read->rows[0];
+    if (heads.empty() || heads.front().key != keys::head()) co_return result<void>{};  // never made, or removed
+    auto const head = rows::decode_head(heads.front().value);
     if (!head) co_return fail(head);
     head_ = *head;
     exists_ = head_.stage == rows::account_stage::live;
     if (!exists_) co_return result<void>{};
 
-    // M, N, O and P lie together: one trip.
-    key_range together;
-    together.from = "M";
-    together.to = "Q";
-    auto found = co_await scan_range(services_.storage, where_, std::move(together));
-    if (!found) co_return fail(found);
     std::map<char, std::vector<row>> of;
-    for (auto& r : *found) of[r.key.front()].push_back(std::move(r));
+    for (std::size_t i = 1; i < wanted.size(); ++i) {
+        auto& rows = read->rows[i];
+        if (rows.size() == scan_at_once) {
+            auto all = co_await scan_range(services_.storage, where_, wanted[i], std::move(rows));
+            if (!all) co_return fail(all);
+            rows = std::move(*all);
+        }
+        for (auto& r : rows) of[r.key.front()].push_back(std::move(r));
+    }
     take_meta(of['M']);
     take_tallies(of['N']);
     if (!of['P'].empty()) {
@@ -82,9 +86,7 @@ task<result<void>> account_core::load_rows()
         take_seen_counts(*counts);
     }
     rebuild_names();
-    auto const marks = co_await scan_all("S");
-    if (!marks) co_return fail(marks);
-    for (auto const& r : *marks) {
+    for (auto const& r : of['S']) {
         std::uint64_t person = 0;
         std::string_view name;
         if (keys::parse_be64(r.key, person, name) && rows::decode_mark(r.value)) subscriptions_[person].emplace(name);
@@ -96,10 +98,8 @@ task<result<void>> account_core::load_rows()
         if (since && keys::parse_be64(r.key, other, rest)) sharers_.emplace(other, *since);
         if (!since) services_.log.error("row_damaged", {{"account", number_}, {"fault", since.error()}});
     }
-    auto const intents = co_await scan_all("X");
-    if (!intents) co_return fail(intents);
     auto const before = std::exchange(intents_, {});
-    for (auto const& r : *intents) {
+    for (auto const& r : of['X']) {
         std::uint64_t op = 0;
         std::string_view rest;
         auto i = rows::decode_intent(r.value);

@@ -7,10 +7,9 @@
 
 namespace mansio::store {
 namespace {
-constexpr std::uint64_t records_most = 32U << 20U;  ///< octets of records one account keeps, and not more than a fourth of all that is cached
 constexpr std::size_t neighbours_most_gap = 4;      ///< records this close are read by one scan
 constexpr std::size_t scan_most = 256;
-constexpr std::size_t remembered_at_once = 16;
+constexpr std::size_t many = 16;                    ///< whoever reads more at once goes through the mailbox
 constexpr std::size_t seal_octets = 4;
 }  // namespace
 
@@ -160,20 +159,6 @@ task<result<void>> account_core::take_emails(std::vector<row> found, std::span<e
     co_return result<void>{};
 }
 
-/// `only_in_room`: keeps it when nothing else has to go for it.
-void account_core::remember(std::shared_ptr<stored_email const> e, bool only_in_room)
-{
-    auto const most = std::min(records_most, services_.options.cache_octets / 4);
-    auto const octets = e->octets();
-    if (octets > most / 8 || (only_in_room && record_octets_ + octets > most) || !records_.try_emplace(e->id(), e).second) return;
-    record_octets_ += octets;
-    record_order_.push_back(e->id());
-    while (record_octets_ > most && !record_order_.empty()) {
-        forget_record(record_order_.front());
-        record_order_.pop_front();
-    }
-}
-
 /// Reads records, neighbours with one scan: messages of a mailbox mostly have neighbouring numbers.
 task<result<void>> account_core::fetch_emails(std::vector<email_id> const& missing, email_list& into)
 {
@@ -190,7 +175,8 @@ task<result<void>> account_core::fetch_emails(std::vector<email_id> const& missi
             key_range range;
             range.from = keys::email(missing[i]);
             range.to = keys::email(missing[end - 1] + 1);
-            auto got = co_await services_.storage.scan(where_, std::move(range), scan_most * neighbours_most_gap);
+            auto got = co_await services_.storage.scan(where_, std::move(range), scan_most * neighbours_most_gap, direction::forward,
+                                                       missing.size() > many ? reuse::unlikely : reuse::likely);
             if (!got) co_return fail(got);
             found = std::move(*got);
         }
@@ -220,18 +206,15 @@ task<result<std::vector<email_record_ptr>>> account_core::emails(principal const
     std::vector<std::shared_ptr<stored_email const>> found(which.size());
     std::vector<email_id> missing;
     for (std::size_t i = 0; i < which.size(); ++i) {
-        if (auto const it = records_.find(which[i]); it != records_.end())
-            found[i] = it->second;
-        else
-            missing.push_back(which[i]);
+        found[i] = records_.find(which[i]);
+        if (!found[i]) missing.push_back(which[i]);
     }
     std::sort(missing.begin(), missing.end());
     missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
     email_list read;  // ascending
     auto const fetched = co_await fetch_emails(missing, read);
     if (!fetched) co_return fail(fetched);
-    // Who asks for many at once goes through a mailbox: those must not push out what is asked for again, nor each other, round after round.
-    for (auto const& [e, record] : read) remember(record, read.size() > remembered_at_once);
+    for (auto const& [e, record] : read) missing.size() > many ? records_.keep_if_read_again(record) : records_.keep(record);
     for (std::size_t i = 0; i < which.size(); ++i) {
         if (found[i]) continue;
         auto const it = std::lower_bound(read.begin(), read.end(), which[i], [](auto const& x, email_id e) { return x.first < e; });

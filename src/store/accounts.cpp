@@ -114,6 +114,19 @@ account_ref accounts::open(account_number n, principal who)
     return ref;
 }
 
+void accounts::expect(account_number n)
+{
+    auto& home = base::executor::current();
+    MANSIO_ASSERT(&home == &impl_->owner(n));
+    if (impl_->stopping) return;
+    auto& shard = impl_->shard(home);
+    if (auto account = impl_->enter(shard, n)) {
+        account->expect();
+        account.reset();
+        impl_->leave(shard);
+    }
+}
+
 namespace {
 task<void> stop_shard(account_shard& s)
 {

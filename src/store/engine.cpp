@@ -52,6 +52,30 @@ std::size_t row_octets(change const& c)
     return n;
 }
 
+task<result<extract>> engine::read_ranges(partition_id where, std::vector<key_range> ranges, std::size_t limit)
+{
+    auto const at = co_await current_version(where);
+    if (!at) co_return fail(at);
+    extract out{*at, {}};
+    for (auto& range : ranges) {
+        auto rows = co_await scan(where, std::move(range), limit);
+        if (!rows) co_return fail(rows);
+        out.rows.push_back(std::move(*rows));
+    }
+    co_return out;
+}
+
+task<result<std::vector<std::string>>> engine::get_pages(partition_id where, std::vector<page_id> ids)
+{
+    std::vector<std::string> out;
+    for (auto const& id : ids) {
+        auto page = co_await get_page(where, id);
+        if (!page) co_return fail(page);
+        out.push_back(std::move(*page));
+    }
+    co_return out;
+}
+
 void assert_well_formed(change const& c)
 {
     MANSIO_ASSERT(row_octets(c) <= max_change_octets);  // larger things are pages and blobs

@@ -82,10 +82,17 @@ struct row {
     std::string key, value;
 };
 enum class direction : std::uint8_t { forward, backward };
+/// Unlikely: whoever goes through many rows and keeps what he needs. They are read past what is cached, and push nothing out of it.
+enum class reuse : std::uint8_t { likely, unlikely };
 /// Keys in [from, to); `to` empty: to the partition's end.
 struct key_range {
     std::string from, to;
     [[nodiscard]] static key_range prefix(std::string_view p);
+};
+/// What a partition holds in some ranges.
+struct extract {
+    version at = 0;
+    std::vector<std::vector<row>> rows;  ///< for each range, in the order asked
 };
 struct page {
     page_id id;
@@ -117,7 +124,11 @@ public:
     [[nodiscard]] virtual task<result<version>> current_version(partition_id where) = 0;
     [[nodiscard]] virtual task<result<std::optional<std::string>>> get(partition_id where, std::string key) = 0;
     /// At most `limit` rows; to go on, call again from the last key + '\0'.
-    [[nodiscard]] virtual task<result<std::vector<row>>> scan(partition_id where, key_range range, std::size_t limit, direction d = direction::forward) = 0;
+    [[nodiscard]] virtual task<result<std::vector<row>>> scan(partition_id where, key_range range, std::size_t limit, direction d = direction::forward,
+                                                              reuse again = reuse::likely) = 0;
+    /// A partition's version and at most `limit` rows of each range. One trip to the disk's threads, and one moment, where the engine can; else the
+    /// version is read first. Errors: as scan().
+    [[nodiscard]] virtual task<result<extract>> read_ranges(partition_id where, std::vector<key_range> ranges, std::size_t limit);
     /// Every partition of a kind that has a row.
     [[nodiscard]] virtual task<result<std::vector<partition_id>>> partitions(partition_kind kind) = 0;
 
@@ -134,8 +145,8 @@ public:
     /// Immutable, idempotent, invisible until a commit names them; durable at the latest with the next commit of the same partition.
     [[nodiscard]] virtual task<result<void>> put_pages(partition_id where, std::vector<page> pages) = 0;
     [[nodiscard]] virtual task<result<std::string>> get_page(partition_id where, page_id id) = 0;
-    /// Several at once, in the order asked: one trip to the disk's threads. Errors: as get_page(), of the first that fails.
-    [[nodiscard]] virtual task<result<std::vector<std::string>>> get_pages(partition_id where, std::vector<page_id> ids) = 0;
+    /// Several, in the order asked: one trip to the disk's threads, where the engine can. Errors: as get_page(), of the first that fails.
+    [[nodiscard]] virtual task<result<std::vector<std::string>>> get_pages(partition_id where, std::vector<page_id> ids);
     [[nodiscard]] virtual task<result<std::vector<page_id>>> list_pages(partition_id where) = 0;
 
     /// Lossy wake-up on `where_to`: "something was committed"; re-read from the last version. The returned token ends it.

@@ -167,7 +167,7 @@ public:
         co_return it->second;
     }
 
-    task<result<std::vector<row>>> scan(partition_id where, key_range range, std::size_t limit, direction d) override
+    task<result<std::vector<row>>> scan(partition_id where, key_range range, std::size_t limit, direction d, reuse) override
     {
         std::lock_guard const lock{mutex_};
         auto const& rows = partitions_[where].rows;
@@ -257,17 +257,6 @@ public:
         auto const it = pages.find(id);
         if (it == pages.end()) co_return fail(fault::kind::not_found, "not found", "no such page");
         co_return it->second;
-    }
-
-    task<result<std::vector<std::string>>> get_pages(partition_id where, std::vector<page_id> ids) override
-    {
-        std::vector<std::string> out;
-        for (auto const& id : ids) {
-            auto page = co_await get_page(where, id);
-            if (!page) co_return fail(page);
-            out.push_back(std::move(*page));
-        }
-        co_return out;
     }
 
     task<result<std::vector<page_id>>> list_pages(partition_id where) override

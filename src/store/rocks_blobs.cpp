@@ -43,7 +43,7 @@ task<result<std::shared_ptr<staged_blob const>>> rocks_engine::stage(mime::octet
 
 result<std::shared_ptr<staged_blob const>> rocks_engine::stage_whole(blob_id id, mime::octets const& encoded)
 {
-    auto const known = *meta_of(id, ReadTier::kReadAllTier);
+    auto const known = *meta_of(id);
     if (!known) return fail(known);
     if (*known) return fail(fault::kind::refused, "the message is there already", "blob " + text_of(id));
     auto const index = read_blob_index(id, encoded.view(), encoded.size());
@@ -62,9 +62,9 @@ task<result<std::shared_ptr<staged_blob const>>> rocks_engine::stage_encoded(blo
     co_return std::move(*done);
 }
 
-quick<std::optional<blob_meta>> rocks_engine::meta_of(blob_id id, ReadTier tier) const
+quick<std::optional<blob_meta>> rocks_engine::meta_of(blob_id id) const
 {
-    auto const row = sealed_row(database_->cf().rows, blob_key(blob_meta_table, id), tier);
+    auto const row = sealed_row(database_->cf().rows, blob_key(blob_meta_table, id));
     if (!row) return std::nullopt;
     if (!*row) return fail(*row);
     if (!**row) return std::optional<blob_meta>{};
@@ -74,15 +74,15 @@ quick<std::optional<blob_meta>> rocks_engine::meta_of(blob_id id, ReadTier tier)
 }
 
 /// An empty optional: no value of that id, it may be a file.
-quick<std::optional<std::string>> rocks_engine::small_blob(blob_id id, std::uint64_t offset, std::uint64_t length, ReadTier tier) const
+quick<std::optional<std::string>> rocks_engine::small_blob(blob_id id, std::uint64_t offset, std::uint64_t length, reach how_far) const
 {
     rocksdb::PinnableSlice found;
-    auto const s = database_->db().Get(reading(tier), database_->cf().bulk, blob_key(blob_table, id), &found);
+    auto const s = database_->db().Get({}, database_->cf().bulk, blob_key(blob_table, id), &found);
     if (s.IsNotFound()) return std::optional<std::string>{};
     if (s.IsIncomplete()) return std::nullopt;
     if (!s.ok()) return failed(s);
     // Decompressing a large piece is the pool's too.
-    if (perhaps_on_disk(tier, found) || (tier == ReadTier::kBlockCacheTier && found.size() > encoded_inline)) return std::nullopt;
+    if (how_far == reach::memory && found.size() > encoded_inline) return std::nullopt;
     auto octets = decode_range(id, view(found), offset, length);
     if (!octets) return fail(octets);
     return std::optional<std::string>{std::move(*octets)};
@@ -90,21 +90,21 @@ quick<std::optional<std::string>> rocks_engine::small_blob(blob_id id, std::uint
 
 result<std::string> rocks_engine::large_blob(blob_id id, std::uint64_t offset, std::uint64_t length) const
 {
-    auto const meta = *meta_of(id, ReadTier::kReadAllTier);
+    auto const meta = *meta_of(id);
     if (!meta) return fail(meta);
     if (!*meta) return no_blob();
     if ((*meta)->place != blob_place::file) return corrupt("the value of blob " + text_of(id) + " is missing");
     auto octets = files_->read(id, (*meta)->encoded, offset, length);
     if (octets) return octets;
     // It may have lost its last holder meanwhile, and its file: then it is gone, not damaged.
-    auto const again = *meta_of(id, ReadTier::kReadAllTier);
+    auto const again = *meta_of(id);
     if (again && !*again) return no_blob();
     return octets;
 }
 
 task<result<std::string>> rocks_engine::blob_read(blob_id id, std::uint64_t offset, std::uint64_t length)
 {
-    auto const read = [this, id, offset, length](ReadTier tier) { return small_blob(id, offset, length, tier); };
+    auto const read = [this, id, offset, length](reach how_far) { return small_blob(id, offset, length, how_far); };
     auto small = co_await read_with<std::optional<std::string>>(read);
     if (!small) {
         if (is_corruption(small.error())) log_.error("blob_damaged", {{"blob", text_of(id)}, {"why", small.error()}});
@@ -121,18 +121,19 @@ task<result<std::string>> rocks_engine::blob_read(blob_id id, std::uint64_t offs
 result<std::vector<std::optional<std::string>>> rocks_engine::whole_blobs(std::vector<blob_id> const& ids, std::uint64_t most) const
 {
     std::vector<std::string> keys;
+    keys.reserve(ids.size());
     for (auto const id : ids) keys.push_back(blob_key(blob_table, id));
     std::vector<rocksdb::Slice> const wanted{keys.begin(), keys.end()};
     std::vector<rocksdb::PinnableSlice> found(ids.size());
     std::vector<rocksdb::Status> states(ids.size());
-    database_->db().MultiGet(reading(ReadTier::kReadAllTier), database_->cf().bulk, ids.size(), wanted.data(), found.data(), states.data());
+    database_->db().MultiGet({}, database_->cf().bulk, ids.size(), wanted.data(), found.data(), states.data());
     std::vector<std::optional<std::string>> out(ids.size());
     for (std::size_t i = 0; i < ids.size(); ++i) {
         result<std::string> octets;
         if (states[i].ok()) {
             octets = decode_range(ids[i], view(found[i]), 0, most + 1);
         } else if (states[i].IsNotFound()) {
-            auto const meta = *meta_of(ids[i], ReadTier::kReadAllTier);
+            auto const meta = *meta_of(ids[i]);
             if (!meta) return fail(meta);
             if (!*meta || (*meta)->size > most) continue;
             octets = large_blob(ids[i], 0, most);
@@ -159,20 +160,20 @@ task<result<std::vector<std::optional<std::string>>>> rocks_engine::blobs_read(s
 
 task<result<std::uint64_t>> rocks_engine::blob_size(blob_id id)
 {
-    auto const read = [this, id](ReadTier tier) { return meta_of(id, tier); };
+    auto const read = [this, id](reach) { return meta_of(id); };
     auto const meta = co_await read_with<std::optional<blob_meta>>(read);
     if (!meta) co_return fail(meta);
     if (!*meta) co_return no_blob();
     co_return (*meta)->size;
 }
 
-quick<std::vector<holder>> rocks_engine::holders_with(blob_id id, ReadTier tier) const
+quick<std::vector<holder>> rocks_engine::holders_with(blob_id id) const
 {
-    auto const meta = meta_of(id, tier);
+    auto const meta = meta_of(id);
     if (!meta) return std::nullopt;
     if (!*meta) return fail(*meta);
     if (!**meta) return no_blob();
-    auto const keys = keys_with(database_->cf().rows, blob_key(holder_table, id), tier);
+    auto const keys = keys_with(database_->cf().rows, blob_key(holder_table, id));
     if (!keys) return std::nullopt;
     if (!*keys) return fail(*keys);
     std::vector<holder> out;
@@ -186,13 +187,13 @@ quick<std::vector<holder>> rocks_engine::holders_with(blob_id id, ReadTier tier)
 
 task<result<std::vector<holder>>> rocks_engine::blob_holders(blob_id id)
 {
-    auto const read = [this, id](ReadTier tier) { return holders_with(id, tier); };
+    auto const read = [this, id](reach) { return holders_with(id); };
     co_return co_await read_with<std::vector<holder>>(read);
 }
 
 result<void> rocks_engine::check_whole(blob_id id) const
 {
-    auto const meta = *meta_of(id, ReadTier::kReadAllTier);
+    auto const meta = *meta_of(id);
     if (!meta) return fail(meta);
     if (!*meta) return no_blob();
     if ((*meta)->place == blob_place::file) return files_->check(id, (*meta)->encoded);

@@ -6,7 +6,7 @@
 
 namespace mansio::store {
 namespace {
-constexpr std::size_t rows_inline = 1000;  // longer scans are the pool's, whole
+constexpr std::size_t rows_inline = 250;  // longer scans are the pool's, whole
 }  // namespace
 
 // ---- commits -------------------------------------------------------------------------------------------------------------------------------------
@@ -135,14 +135,13 @@ void rocks_engine::after_write(group_builder& builder)
 
 // ---- rows ----------------------------------------------------------------------------------------------------------------------------------------
 
-quick<std::optional<std::string>> rocks_engine::sealed_row(rocksdb::ColumnFamilyHandle* family, std::string const& key, ReadTier tier) const
+quick<std::optional<std::string>> rocks_engine::sealed_row(rocksdb::ColumnFamilyHandle* family, std::string const& key) const
 {
     rocksdb::PinnableSlice found;
-    auto const s = database_->db().Get(reading(tier), family, key, &found);
+    auto const s = database_->db().Get({}, family, key, &found);
     if (s.IsNotFound()) return std::optional<std::string>{};
     if (s.IsIncomplete()) return std::nullopt;
     if (!s.ok()) return failed(s);
-    if (perhaps_on_disk(tier, found)) return std::nullopt;
     auto const value = unseal(key, view(found));
     if (!value) {
         log_.error("row_damaged", {{"key", base::to_hex(key)}});
@@ -154,14 +153,14 @@ quick<std::optional<std::string>> rocks_engine::sealed_row(rocksdb::ColumnFamily
 task<result<std::optional<std::string>>> rocks_engine::get(partition_id where, std::string key)
 {
     auto const full = partition_key(row_table, where, key);
-    auto const read = [this, &full](ReadTier tier) { return sealed_row(database_->cf().rows, full, tier); };
+    auto const read = [this, &full](reach) { return sealed_row(database_->cf().rows, full); };
     co_return co_await read_with<std::optional<std::string>>(read);
 }
 
 task<result<version>> rocks_engine::current_version(partition_id where)
 {
     auto const full = partition_key(version_table, where);
-    auto const read = [this, &full](ReadTier tier) { return sealed_row(database_->cf().rows, full, tier); };
+    auto const read = [this, &full](reach) { return sealed_row(database_->cf().rows, full); };
     auto const value = co_await read_with<std::optional<std::string>>(read);
     if (!value) co_return fail(value);
     if (!*value) co_return version{0};
@@ -170,10 +169,10 @@ task<result<version>> rocks_engine::current_version(partition_id where)
     co_return *v;
 }
 
-quick<std::optional<version>> rocks_engine::committed_with(partition_id where, change_id id, ReadTier tier) const
+quick<std::optional<version>> rocks_engine::committed_with(partition_id where, change_id id) const
 {
     auto const prefix = partition_key(change_table, where);
-    std::unique_ptr<rocksdb::Iterator> const at{database_->db().NewIterator(reading(tier), database_->cf().rows)};
+    std::unique_ptr<rocksdb::Iterator> const at{database_->db().NewIterator({}, database_->cf().rows)};
     for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
         auto const value = unseal(view(at->key()), view(at->value()));
         auto const record = value ? read_change_record(*value) : std::nullopt;
@@ -187,30 +186,35 @@ quick<std::optional<version>> rocks_engine::committed_with(partition_id where, c
 
 task<result<std::optional<version>>> rocks_engine::committed_as(partition_id where, change_id id)
 {
-    auto const read = [this, where, id](ReadTier tier) { return committed_with(where, id, tier); };
+    auto const read = [this, where, id](reach) { return committed_with(where, id); };
     co_return co_await read_with<std::optional<version>>(read);
 }
 
-quick<std::vector<row>> rocks_engine::scan_with(partition_id where, key_range const& range, std::size_t limit, direction d, ReadTier tier) const
+result<std::string_view> rocks_engine::row_value(rocksdb::Slice const& key, rocksdb::Slice const& stored) const
+{
+    if (auto const value = unseal(view(key), view(stored))) return *value;
+    log_.error("row_damaged", {{"key", base::to_hex(view(key))}});
+    return corrupt("a row fails its checksum");
+}
+
+quick<std::vector<row>> rocks_engine::scan_with(partition_id where, key_range const& range, std::size_t limit, direction d, reach how_far, reuse again) const
 {
     std::vector<row> out;
     if (!range.to.empty() && range.to <= range.from) return out;
     auto const from = partition_key(row_table, where, range.from);
     auto const to = range.to.empty() ? key_after_prefix(partition_key(row_table, where)) : partition_key(row_table, where, range.to);
     rocksdb::Slice const lower{from}, upper{to};
-    auto options = reading(tier);
+    rocksdb::ReadOptions options;
+    options.fill_cache = again == reuse::likely;
     options.iterate_lower_bound = &lower;
     options.iterate_upper_bound = &upper;
     std::unique_ptr<rocksdb::Iterator> const at{database_->db().NewIterator(options, database_->cf().rows)};
     bool const forward = d == direction::forward;
     forward ? at->SeekToFirst() : at->SeekToLast();
     for (; at->Valid() && out.size() < limit; forward ? at->Next() : at->Prev()) {
-        auto const value = unseal(view(at->key()), view(at->value()));
-        if (!value) {
-            log_.error("row_damaged", {{"key", base::to_hex(view(at->key()))}});
-            return corrupt("a row of " + where.text() + " fails its checksum");
-        }
-        if (tier == ReadTier::kBlockCacheTier && out.size() == rows_inline) return std::nullopt;
+        auto const value = row_value(at->key(), at->value());
+        if (!value) return fail(value);
+        if (how_far == reach::memory && out.size() == rows_inline) return std::nullopt;
         out.push_back(row{std::string{view(at->key()).substr(1 + partition_key_octets)}, std::string{*value}});
     }
     if (at->status().IsIncomplete()) return std::nullopt;
@@ -218,18 +222,57 @@ quick<std::vector<row>> rocks_engine::scan_with(partition_id where, key_range co
     return out;
 }
 
-task<result<std::vector<row>>> rocks_engine::scan(partition_id where, key_range range, std::size_t limit, direction d)
+task<result<std::vector<row>>> rocks_engine::scan(partition_id where, key_range range, std::size_t limit, direction d, reuse again)
 {
-    auto const read = [this, where, &range, limit, d](ReadTier tier) { return scan_with(where, range, limit, d, tier); };
+    if (again == reuse::unlikely) {
+        // Most of it is not in memory, and trying would read what is there twice.
+        co_return co_await on_readers<std::vector<row>>([&] { return *scan_with(where, range, limit, d, reach::disk, again); });
+    }
+    auto const read = [this, where, &range, limit, d](reach how_far) { return scan_with(where, range, limit, d, how_far); };
     co_return co_await read_with<std::vector<row>>(read);
 }
 
-quick<std::vector<partition_id>> rocks_engine::partitions_with(partition_kind kind, ReadTier tier) const
+quick<extract> rocks_engine::extract_with(partition_id where, std::vector<key_range> const& ranges, std::size_t limit) const
+{
+    extract out;
+    // One iterator sees one moment.
+    std::unique_ptr<rocksdb::Iterator> const at{database_->db().NewIterator({}, database_->cf().rows)};
+    auto const version_key = partition_key(version_table, where);
+    at->Seek(version_key);
+    if (at->Valid() && at->key() == rocksdb::Slice{version_key}) {
+        auto const value = row_value(at->key(), at->value());
+        if (!value) return fail(value);
+        auto const v = read_version(*value);
+        if (!v) return corrupt("the version of " + where.text());
+        out.at = *v;
+    }
+    for (auto const& range : ranges) {
+        auto& rows = out.rows.emplace_back();
+        auto const to = range.to.empty() ? key_after_prefix(partition_key(row_table, where)) : partition_key(row_table, where, range.to);
+        if (at->status().ok()) at->Seek(partition_key(row_table, where, range.from));
+        for (; at->Valid() && view(at->key()) < to && rows.size() < limit; at->Next()) {
+            auto const value = row_value(at->key(), at->value());
+            if (!value) return fail(value);
+            rows.push_back(row{std::string{view(at->key()).substr(1 + partition_key_octets)}, std::string{*value}});
+        }
+        if (at->status().IsIncomplete()) return std::nullopt;
+        if (!at->status().ok()) return failed(at->status());
+    }
+    return out;
+}
+
+task<result<extract>> rocks_engine::read_ranges(partition_id where, std::vector<key_range> ranges, std::size_t limit)
+{
+    auto const read = [this, where, &ranges, limit](reach) { return extract_with(where, ranges, limit); };
+    co_return co_await read_with<extract>(read);
+}
+
+quick<std::vector<partition_id>> rocks_engine::partitions_with(partition_kind kind) const
 {
     std::string prefix{row_table};
     prefix += static_cast<char>(kind);
     std::vector<partition_id> out;
-    std::unique_ptr<rocksdb::Iterator> const at{database_->db().NewIterator(reading(tier), database_->cf().rows)};
+    std::unique_ptr<rocksdb::Iterator> const at{database_->db().NewIterator({}, database_->cf().rows)};
     // From each partition's first row straight behind its last.
     for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Seek(key_after_prefix(partition_key(row_table, out.back())))) {
         auto const id = read_partition(view(at->key()).substr(1, partition_key_octets));
@@ -243,7 +286,7 @@ quick<std::vector<partition_id>> rocks_engine::partitions_with(partition_kind ki
 
 task<result<std::vector<partition_id>>> rocks_engine::partitions(partition_kind kind)
 {
-    auto const read = [this, kind](ReadTier tier) { return partitions_with(kind, tier); };
+    auto const read = [this, kind](reach) { return partitions_with(kind); };
     co_return co_await read_with<std::vector<partition_id>>(read);
 }
 
@@ -252,7 +295,7 @@ task<result<std::vector<partition_id>>> rocks_engine::partitions(partition_kind 
 task<result<std::string>> rocks_engine::get_page(partition_id where, page_id id)
 {
     auto const full = page_key(where, id);
-    auto const read = [this, &full](ReadTier tier) { return sealed_row(database_->cf().bulk, full, tier); };
+    auto const read = [this, &full](reach) { return sealed_row(database_->cf().bulk, full); };
     auto page = co_await read_with<std::optional<std::string>>(read);
     if (!page) co_return fail(page);
     if (!*page) co_return fail(fault::kind::not_found, "not found", "no such page");
@@ -261,10 +304,10 @@ task<result<std::string>> rocks_engine::get_page(partition_id where, page_id id)
 
 task<result<std::vector<std::string>>> rocks_engine::get_pages(partition_id where, std::vector<page_id> ids)
 {
-    auto const read = [this, where, &ids](ReadTier tier) -> quick<std::vector<std::string>> {
+    auto const read = [this, where, &ids](reach) -> quick<std::vector<std::string>> {
         std::vector<std::string> out;
         for (auto const& id : ids) {
-            auto page = sealed_row(database_->cf().bulk, page_key(where, id), tier);
+            auto page = sealed_row(database_->cf().bulk, page_key(where, id));
             if (!page) return std::nullopt;
             if (!*page) return fail(*page);
             if (!**page) return fail(fault::kind::not_found, "not found", "no such page");
@@ -275,10 +318,10 @@ task<result<std::vector<std::string>>> rocks_engine::get_pages(partition_id wher
     co_return co_await read_with<std::vector<std::string>>(read);
 }
 
-quick<std::vector<std::string>> rocks_engine::keys_with(rocksdb::ColumnFamilyHandle* family, std::string const& prefix, ReadTier tier) const
+quick<std::vector<std::string>> rocks_engine::keys_with(rocksdb::ColumnFamilyHandle* family, std::string const& prefix) const
 {
     std::vector<std::string> out;
-    std::unique_ptr<rocksdb::Iterator> const at{database_->db().NewIterator(reading(tier), family)};
+    std::unique_ptr<rocksdb::Iterator> const at{database_->db().NewIterator({}, family)};
     for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) out.emplace_back(view(at->key()).substr(prefix.size()));
     if (at->status().IsIncomplete()) return std::nullopt;
     if (!at->status().ok()) return failed(at->status());
@@ -288,7 +331,7 @@ quick<std::vector<std::string>> rocks_engine::keys_with(rocksdb::ColumnFamilyHan
 task<result<std::vector<page_id>>> rocks_engine::list_pages(partition_id where)
 {
     auto const prefix = partition_key(page_table, where);
-    auto const read = [this, &prefix](ReadTier tier) { return keys_with(database_->cf().bulk, prefix, tier); };
+    auto const read = [this, &prefix](reach) { return keys_with(database_->cf().bulk, prefix); };
     auto const keys = co_await read_with<std::vector<std::string>>(read);
     if (!keys) co_return fail(keys);
     std::vector<page_id> out;
@@ -324,7 +367,7 @@ result<std::vector<blob_id>> rocks_engine::unheld_blobs(sweep_report& report)
     for (auto const& id : *files) {
         // In this order: a blob leaves the staged ones after its row can be seen.
         if (files_->staged(id)) continue;
-        auto const meta = *meta_of(id, ReadTier::kReadAllTier);
+        auto const meta = *meta_of(id);
         if (!meta) return fail(meta);
         if (*meta && (*meta)->place == blob_place::file) continue;
         if (auto const gone = files_->remove(id); !gone) return fail(gone);

@@ -12,11 +12,10 @@
 #include "store/engines.hpp"
 #include "store/rocks_database.hpp"
 #include "store/rocks_picture.hpp"
+#include "store/rocks_reads.hpp"
 #include "store/rocks_tuning.hpp"
 
 namespace mansio::store {
-
-using rocksdb::ReadTier;
 
 inline constexpr std::size_t reads_waiting = 10'000;
 inline constexpr std::size_t blobs_waiting = 1'000;
@@ -24,15 +23,6 @@ inline constexpr std::size_t blobs_waiting = 1'000;
 /// nullopt: not in memory, the disk must be asked.
 template <class T> using quick = std::optional<result<T>>;
 
-inline rocksdb::ReadOptions reading(ReadTier tier)
-{
-    rocksdb::ReadOptions o;
-    o.read_tier = tier;
-    return o;
-}
-/// Asked for what is in memory only, RocksDB answers OK and an empty value when the table itself is not open (TableCache::Get: "treat as found if
-/// no_io"). No value of ours is empty: every row ends in its checksum, every blob in its foot.
-inline bool perhaps_on_disk(ReadTier tier, rocksdb::Slice const& found) { return tier == ReadTier::kBlockCacheTier && found.empty(); }
 inline std::string_view view(rocksdb::Slice const& s) { return {s.data(), s.size()}; }
 inline std::unexpected<fault> no_blob() { return fail(fault::kind::not_found, "not found", "no such blob"); }
 inline std::unexpected<fault> busy(char const* what) { return fail(fault::kind::over_limit, "the server is busy, try again later", what); }
@@ -59,7 +49,8 @@ public:
     task<result<std::optional<version>>> committed_as(partition_id where, change_id id) override;
     task<result<version>> current_version(partition_id where) override;
     task<result<std::optional<std::string>>> get(partition_id where, std::string key) override;
-    task<result<std::vector<row>>> scan(partition_id where, key_range range, std::size_t limit, direction d) override;
+    task<result<std::vector<row>>> scan(partition_id where, key_range range, std::size_t limit, direction d, reuse again) override;
+    task<result<extract>> read_ranges(partition_id where, std::vector<key_range> ranges, std::size_t limit) override;
     task<result<std::vector<partition_id>>> partitions(partition_kind kind) override;
     task<result<std::shared_ptr<staged_blob const>>> stage(mime::octets message) override;
     task<result<std::string>> blob_read(blob_id id, std::uint64_t offset, std::uint64_t length) override;
@@ -92,24 +83,34 @@ private:
         b.waiting_octets = std::max<std::size_t>(o.memory_octets / 4, std::size_t{16} << 20U);
         return b;
     }
-    /// From memory when it is there, else on the pool: a miss never holds a shard up. `read` gives a value for kReadAllTier.
+    /// From memory when it is there, else on the pool: a miss never holds a shard up. `read` gives a value for reach::disk.
     template <class T, class F> task<result<T>> read_with(F read)
     {
         count_nothing_here();
-        auto got = read(ReadTier::kBlockCacheTier);
+        auto got = [&read] {
+            memory_only const here;
+            return read(reach::memory);
+        }();
         if (got) co_return std::move(*got);
-        auto slow = co_await readers_.run([&read] { return *read(ReadTier::kReadAllTier); });
+        co_return co_await on_readers<T>([&read] { return *read(reach::disk); });
+    }
+    template <class T, class F> task<result<T>> on_readers(F read)
+    {
+        auto slow = co_await readers_.run(std::move(read));
         if (!slow) co_return busy("store_reads_waiting");
         co_return std::move(*slow);
     }
-    [[nodiscard]] quick<std::optional<std::string>> sealed_row(rocksdb::ColumnFamilyHandle* family, std::string const& key, ReadTier tier) const;
-    [[nodiscard]] quick<std::optional<blob_meta>> meta_of(blob_id id, ReadTier tier) const;
-    [[nodiscard]] quick<std::vector<row>> scan_with(partition_id where, key_range const& range, std::size_t limit, direction d, ReadTier tier) const;
-    [[nodiscard]] quick<std::vector<std::string>> keys_with(rocksdb::ColumnFamilyHandle* family, std::string const& prefix, ReadTier tier) const;
-    [[nodiscard]] quick<std::vector<holder>> holders_with(blob_id id, ReadTier tier) const;
-    [[nodiscard]] quick<std::optional<version>> committed_with(partition_id where, change_id id, ReadTier tier) const;
-    [[nodiscard]] quick<std::vector<partition_id>> partitions_with(partition_kind kind, ReadTier tier) const;
-    [[nodiscard]] quick<std::optional<std::string>> small_blob(blob_id id, std::uint64_t offset, std::uint64_t length, ReadTier tier) const;
+    [[nodiscard]] quick<std::optional<std::string>> sealed_row(rocksdb::ColumnFamilyHandle* family, std::string const& key) const;
+    [[nodiscard]] quick<std::optional<blob_meta>> meta_of(blob_id id) const;
+    [[nodiscard]] quick<std::vector<row>> scan_with(partition_id where, key_range const& range, std::size_t limit, direction d, reach how_far,
+                                                    reuse again = reuse::likely) const;
+    [[nodiscard]] quick<extract> extract_with(partition_id where, std::vector<key_range> const& ranges, std::size_t limit) const;
+    [[nodiscard]] result<std::string_view> row_value(rocksdb::Slice const& key, rocksdb::Slice const& stored) const;
+    [[nodiscard]] quick<std::vector<std::string>> keys_with(rocksdb::ColumnFamilyHandle* family, std::string const& prefix) const;
+    [[nodiscard]] quick<std::vector<holder>> holders_with(blob_id id) const;
+    [[nodiscard]] quick<std::optional<version>> committed_with(partition_id where, change_id id) const;
+    [[nodiscard]] quick<std::vector<partition_id>> partitions_with(partition_kind kind) const;
+    [[nodiscard]] quick<std::optional<std::string>> small_blob(blob_id id, std::uint64_t offset, std::uint64_t length, reach how_far) const;
     [[nodiscard]] result<std::string> large_blob(blob_id id, std::uint64_t offset, std::uint64_t length) const;
     [[nodiscard]] result<std::vector<std::optional<std::string>>> whole_blobs(std::vector<blob_id> const& ids, std::uint64_t most) const;
     [[nodiscard]] result<void> check_whole(blob_id id) const;

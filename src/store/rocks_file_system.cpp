@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "store/rocks_reads.hpp"
+
 namespace mansio::store {
 namespace {
 using rocksdb::FileOptions;
@@ -127,6 +129,11 @@ public:
                                IODebugContext* dbg) override
     {
         return counted(FileSystemWrapper::ReuseWritableFile(name, old, options, file, dbg), file);
+    }
+    IOStatus NewRandomAccessFile(std::string const& name, FileOptions const& options, std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                 IODebugContext* dbg) override
+    {
+        return open_random_access(*target(), name, options, file, dbg);
     }
     IOStatus NewDirectory(std::string const& name, IOOptions const& options, std::unique_ptr<rocksdb::FSDirectory>* directory, IODebugContext* dbg) override
     {

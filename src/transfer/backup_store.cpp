@@ -44,7 +44,7 @@ public:
         co_return look_up(generation_.find(store::picture_table::rows, where), key);
     }
 
-    task<result<std::vector<store::row>>> scan(store::partition_id where, store::key_range range, std::size_t limit, store::direction d) override
+    task<result<std::vector<store::row>>> scan(store::partition_id where, store::key_range range, std::size_t limit, store::direction d, store::reuse) override
     {
         std::vector<store::row> out;
         if (!range.to.empty() && range.to <= range.from) co_return out;
@@ -161,16 +161,6 @@ public:
         if (!found) co_return fail(found);
         if (!*found) co_return fail(fault::kind::not_found, "not found", "no such page");
         co_return std::move(**found);
-    }
-    task<result<std::vector<std::string>>> get_pages(store::partition_id where, std::vector<store::page_id> ids) override
-    {
-        std::vector<std::string> out;
-        for (auto const& id : ids) {
-            auto page = co_await get_page(where, id);
-            if (!page) co_return fail(page);
-            out.push_back(std::move(*page));
-        }
-        co_return out;
     }
     task<result<std::vector<store::page_id>>> list_pages(store::partition_id) override { co_return std::vector<store::page_id>{}; }  // nothing is swept here
 

@@ -33,10 +33,10 @@ public:
         ++gets;
         return inner_->get(w, std::move(key));
     }
-    task<result<std::vector<store::row>>> scan(store::partition_id w, store::key_range r, std::size_t limit, store::direction d) override
+    task<result<std::vector<store::row>>> scan(store::partition_id w, store::key_range r, std::size_t limit, store::direction d, store::reuse again) override
     {
         ++scans;
-        return inner_->scan(w, std::move(r), limit, d);
+        return inner_->scan(w, std::move(r), limit, d, again);
     }
     task<result<std::vector<store::partition_id>>> partitions(store::partition_kind k) override { return inner_->partitions(k); }
     task<result<std::shared_ptr<store::staged_blob const>>> stage(mime::octets m) override { return inner_->stage(std::move(m)); }
@@ -55,10 +55,6 @@ public:
     task<result<void>> blob_check(store::blob_id id) override { return inner_->blob_check(id); }
     task<result<void>> put_pages(store::partition_id w, std::vector<store::page> p) override { return inner_->put_pages(w, std::move(p)); }
     task<result<std::string>> get_page(store::partition_id w, store::page_id id) override { return inner_->get_page(w, id); }
-    task<result<std::vector<std::string>>> get_pages(store::partition_id w, std::vector<store::page_id> ids) override
-    {
-        return inner_->get_pages(w, std::move(ids));
-    }
     task<result<std::vector<store::page_id>>> list_pages(store::partition_id w) override { return inner_->list_pages(w); }
     std::shared_ptr<void> watch(store::partition_id w, base::executor& e, std::move_only_function<void()> f) override
     {

@@ -127,6 +127,25 @@ TEST(handover, moves_to_the_accounts_shard_with_what_was_pipelined)
     EXPECT_EQ(s.metrics.get_gauge("mansio_imap_sessions", "").value(), 0);
 }
 
+TEST(handover, the_answer_to_a_sign_in_tells_what_is_switched_off_for_the_account)
+{
+    two_shards s;
+    for (int i = 0; i < 4; ++i) {
+        auto account = on(s.run.at(0), s.people.find_account("u" + std::to_string(i) + "@example.test"));
+        ASSERT_TRUE(account && *account);
+        (*account)->imap_off = {"MULTISEARCH"};
+        ASSERT_TRUE(on(s.run.at(0), s.people.update_account(**account)));
+    }
+    for (int turn = 0; turn < 8; ++turn) {
+        auto const said = on(s.run.at(static_cast<unsigned>(turn) % 2), converse(s.run.at(static_cast<unsigned>(turn) % 2), s.listener->at(),
+                                                                                 "a LOGIN u" + std::to_string(turn % 4) + " " + s.secret + "\r\nb LOGOUT\r\n"));
+        auto const answer = said.substr(said.find("a OK"));
+        EXPECT_TRUE(answer.starts_with("a OK [CAPABILITY IMAP4rev2")) << said;
+        EXPECT_FALSE(answer.contains(" MULTISEARCH ")) << answer;
+    }
+    EXPECT_GT(s.metrics.get_counter("mansio_imap_handovers_total", "").value(), 0U);
+}
+
 TEST(handover, stop_waits_for_sessions_on_every_shard)
 {
     two_shards s;

@@ -219,6 +219,47 @@ TEST_P(engine_test, a_scan_may_be_long)
     EXPECT_EQ(keys(account(1), {}, 1500), want.substr(0, 1500 * 5 - 1));
 }
 
+TEST_P(engine_test, a_scan_answers_the_same_whether_its_rows_are_wanted_again_or_not)
+{
+    std::vector<row_change> rows;
+    for (int i = 100; i < 900; ++i) rows.push_back(put(std::to_string(i), std::string(50, 'v')));
+    must(change_of(account(1), std::move(rows)));
+    for (auto const d : {direction::forward, direction::backward}) {
+        auto const likely = run(engine_->scan(account(1), {"2", "7"}, 400, d, reuse::likely)).value();
+        auto const unlikely = run(engine_->scan(account(1), {"2", "7"}, 400, d, reuse::unlikely)).value();
+        ASSERT_EQ(likely.size(), 400U);
+        ASSERT_EQ(unlikely.size(), likely.size());
+        for (std::size_t i = 0; i < likely.size(); ++i) {
+            EXPECT_EQ(unlikely[i].key, likely[i].key);
+            EXPECT_EQ(unlikely[i].value, likely[i].value);
+        }
+    }
+}
+
+TEST_P(engine_test, several_ranges_are_read_with_the_version)
+{
+    must(change_of(account(3), {put("z", "of another")}));
+    must(change_of(account(4), {put("a", "1"), put("b", "2"), put("b1", "3"), put("c", "4"), put("d", "5")}));
+    must(change_of(account(4), {put("c", "6")}));
+    must(change_of(account(5), {put("a", "of another")}));
+    auto const got = run(engine_->read_ranges(account(4), {{"c", ""}, key_range::prefix("b"), {"x", "z"}, {"b", "a"}, {"a", "b"}}, 10)).value();
+    EXPECT_EQ(got.at, 2U);
+    auto const text = [&](std::size_t i) {
+        std::string out;
+        for (auto const& r : got.rows.at(i)) out += r.key + r.value + " ";
+        return out;
+    };
+    ASSERT_EQ(got.rows.size(), 5U);
+    EXPECT_EQ(text(0), "c6 d5 ");
+    EXPECT_EQ(text(1), "b2 b13 ");
+    EXPECT_EQ(text(2), "");
+    EXPECT_EQ(text(3), "");
+    EXPECT_EQ(text(4), "a1 ");
+    EXPECT_EQ(run(engine_->read_ranges(account(4), {{}}, 2)).value().rows.at(0).size(), 2U);
+    EXPECT_EQ(run(engine_->read_ranges(account(9), {{}}, 2)).value().at, 0U);
+    EXPECT_TRUE(run(engine_->read_ranges(account(4), {}, 2)).value().rows.empty());
+}
+
 TEST_P(engine_test, partitions_are_listed_by_kind_while_they_have_a_row)
 {
     for (std::uint64_t const n : {std::uint64_t{3}, std::uint64_t{1}, std::uint64_t{1} << 40U, std::uint64_t{255}, std::uint64_t{256}})

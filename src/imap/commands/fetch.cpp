@@ -1,5 +1,6 @@
 // FETCH and UID FETCH (RFC 9051 §6.4.5, §7.5.2). Index items come from the mailbox's picture, summaries from stored rows, only bodies open a blob.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "imap/commands/fetch_body.hpp"
@@ -15,12 +16,15 @@
 namespace mansio::imap::commands {
 namespace {
 
-constexpr std::size_t slice_of_records = 64;
+// Records read together: few at first, so that the first answers come at once, then more.
+constexpr std::size_t slice_first = 64;
+constexpr std::size_t slice_most = 256;
+constexpr std::size_t slices_ahead = 2;
 // Octets of messages read together: few at first, for a client that reads nothing of what it asked for costs that much (I15), then more.
 constexpr std::uint64_t together_first = 64U * 1024U;
 constexpr std::uint64_t together_most = 256U * 1024U;
 constexpr std::size_t slice_of_index = 512;
-constexpr std::size_t piece = 16U * 1024U;  // of answers, between waits for a slow reader
+constexpr std::size_t piece = 64U * 1024U;  // of answers, between waits for a slow reader
 
 struct fetch_args {
     wire::sequence_set messages;
@@ -267,12 +271,22 @@ task<result<void>> append_message(fetching& f, std::string& line, std::string_vi
     co_return co_await f.s.send(octets);
 }
 
-task<result<void>> fetch_records(fetching& f, std::vector<std::uint32_t> const& slice)
+struct records_slice {
+    std::vector<std::uint32_t> positions;
+    result<std::vector<store::email_record_ptr>> emails;
+};
+
+task<void> read_slice(fetching const& f, records_slice& s)
 {
     std::vector<store::email_id> ids;
-    ids.reserve(slice.size());
-    for (auto const position : slice) ids.push_back(f.m.announced->at(position).email);
-    auto const emails = co_await f.m.account.emails(f.m.info.id, std::move(ids));
+    ids.reserve(s.positions.size());
+    for (auto const position : s.positions) ids.push_back(f.m.announced->at(position).email);
+    s.emails = co_await f.m.account.emails(f.m.info.id, std::move(ids));
+}
+
+task<result<void>> tell_slice(fetching& f, records_slice const& s)
+{
+    auto const& [slice, emails] = s;
     if (!emails) co_return fail(emails);
     std::string line;
     messages_together together{f, *emails};
@@ -365,19 +379,46 @@ position_ranges page(position_ranges const& all, partial_range const& which)
     return out;
 }
 
-task<result<void>> fetch_all(fetching& f, position_ranges const& positions)
+/// A slice on its way from the store.
+struct slice_ahead {
+    records_slice slice;
+    base::task_group reading{base::executor::current()};
+};
+
+/// Slices are read while those before them are told.
+task<result<void>> fetch_all_records(fetching& f, position_ranges const& positions)
 {
     position_cursor cursor{positions};
+    std::array<slice_ahead, slices_ahead + 1> ring;
+    auto most = slice_first;
+    auto const begin = [&](slice_ahead& s) {
+        cursor.next(s.slice.positions, most);
+        most = std::min(most * 2, slice_most);
+        if (!s.slice.positions.empty()) s.reading.spawn(read_slice(f, s.slice));
+    };
+    for (auto& s : ring) begin(s);
+    result<void> done;
+    for (std::size_t i = 0; done; ++i) {
+        auto& s = ring[i % ring.size()];
+        co_await s.reading.join();
+        if (s.slice.positions.empty()) break;
+        done = co_await tell_slice(f, s.slice);
+        if (done) begin(s);
+        co_await base::yield_now{};  // others get their turn, and what was begun begins
+    }
+    for (auto& s : ring) co_await s.reading.join();
+    co_return done;
+}
+
+task<result<void>> fetch_all(fetching& f, position_ranges const& positions)
+{
+    if (f.items.needs_record()) co_return co_await fetch_all_records(f, positions);
+    position_cursor cursor{positions};
     std::vector<std::uint32_t> slice;
-    auto const most = f.items.needs_record() ? slice_of_records : slice_of_index;
-    for (cursor.next(slice, most); !slice.empty(); cursor.next(slice, most)) {
-        result<void> done;
-        if (f.items.needs_record())
-            done = co_await fetch_records(f, slice);
-        else
-            done = co_await fetch_index(f, slice);
+    for (cursor.next(slice, slice_of_index); !slice.empty(); cursor.next(slice, slice_of_index)) {
+        auto const done = co_await fetch_index(f, slice);
         if (!done) co_return done;
-        if (slice.size() == most) co_await base::yield_now{};
+        if (slice.size() == slice_of_index) co_await base::yield_now{};
     }
     co_return result<void>{};
 }
