@@ -163,8 +163,7 @@ task<void> session::converse()
 task<void> session::leave()
 {
     idle_.reset();
-    auto const sent = co_await peer_.flush(write_by());
-    if (sent) co_await peer_.raw().finish();
+    co_await peer_.finish(write_by());
     srv_.log.debug("imap_closed", {{"session", id_}});
 }
 

@@ -201,6 +201,13 @@ task<result<void>> buffered_stream::flush(monotonic_time deadline)
     co_return written;
 }
 
+task<void> buffered_stream::finish(monotonic_time deadline)
+{
+    if (!out_.empty()) stream_->gather();
+    auto const sent = co_await flush(deadline);
+    if (sent) co_await stream_->finish();
+}
+
 task<result<void>> buffered_stream::send(std::string_view octets, monotonic_time deadline)
 {
     if (out_.size() + octets.size() <= high_water) {

@@ -98,6 +98,7 @@ public:
     bool local() const noexcept override { return below_->local(); }
     void interrupt() noexcept override { below_->interrupt(); }
     void abort() noexcept override { below_->abort(); }
+    void gather() noexcept override { below_->gather(); }
     task<void> finish() override { co_await below_->finish(); }
     std::unique_ptr<detached_stream> release() override
     {

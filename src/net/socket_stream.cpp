@@ -1,6 +1,7 @@
 #include "net/socket_stream.hpp"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -93,6 +94,14 @@ public:
         for (auto& s : slots)
             if (s.waiting) wake_later(s, woken::aborted);
     }
+    /// Whether the kernel keeps a segment back until it is full: one of its own costs both sides more than the octets of a short reply.
+    void cork(bool whether) noexcept
+    {
+        if (local || corked == whether) return;
+        corked = whether;
+        int const on = whether ? 1 : 0;
+        ::setsockopt(fd.get(), IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+    }
     [[nodiscard]] bool expired(monotonic_time deadline) const { return deadline != monotonic_time::max() && deadline <= home.clock().monotonic(); }
 
     loop& home;
@@ -105,6 +114,7 @@ public:
     bool aborted = false;
     bool interrupted = false;
     bool stale = false;
+    bool corked = false;
     unsigned streak = 0;
     std::array<slot, 2> slots;
 };
@@ -139,6 +149,7 @@ struct fd_wait {
     }
     void await_suspend(std::coroutine_handle<> h) const
     {
+        core.cork(false);  // the peer may be waiting for what is kept
         auto& s = slot();
         MANSIO_ASSERT(!s.waiting);  // at most one operation on each side
         s.waiting = h;
@@ -207,6 +218,7 @@ public:
     bool local() const noexcept override { return c_->local; }
     void interrupt() noexcept override { c_->interrupt(); }
     void abort() noexcept override { c_->abort(); }
+    void gather() noexcept override { c_->cork(true); }
     task<void> finish() override;
     std::unique_ptr<detached_stream> release() override;
 
@@ -380,6 +392,7 @@ task<result<void>> socket_stream::handshake(tls_session& s, std::uint64_t most_o
         if (s.received() > most_octets) co_return fail(fault::kind::refused, "TLS handshake failed", "too long");
         auto const how = co_await fd_wait{*c_, side::reading, wanted_by(what), deadline};
         if (auto const p = problem(how)) co_return *p;
+        if (s.only_tickets_left()) c_->cork(true);
     }
 }
 
@@ -401,6 +414,9 @@ task<result<void>> socket_stream::start_tls_server(tls_server_context& context, 
     }
     auto session = tls_session::server(context, c_->fd.get());
     if (!session) co_return fail(session);
+    // The last we send in TLS 1.3 is a ticket, and nobody waits for it: it goes with the greeting. Corked from the beginning, or a client that has its
+    // Finished here while we write ends the handshake before we could say so; each wait lets go of what is kept.
+    c_->cork(true);
     auto const done = co_await handshake(**session, most_from_client, until);
     all.count(done.has_value());
     if (!done) co_return done;
@@ -462,6 +478,7 @@ std::unique_ptr<detached_stream> socket_stream::release()
 {
     MANSIO_ASSERT(!c_->slots[0].waiting && !c_->slots[1].waiting);
     auto out = std::make_unique<detached_socket>();
+    c_->cork(false);
     c_->watch.reset();
     out->fd = std::move(c_->fd);
     out->tls = std::move(c_->tls);

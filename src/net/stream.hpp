@@ -74,6 +74,8 @@ public:
     virtual void interrupt() noexcept = 0;
     /// Ends everything at once: operations fail with `closed`.
     virtual void abort() noexcept = 0;
+    /// What is written from here on may leave together with what follows it: for the last words before finish(). Never beyond a wait.
+    virtual void gather() noexcept {}
     /// Tells the peer we are done (close_notify, FIN); best effort, at most two seconds. What the peer still sends is thrown away: the end of the conversation.
     [[nodiscard]] virtual task<void> finish() = 0;
     /// Takes the connection out, for another shard to adopt(); nothing may be pending. The stream is dead afterwards.
@@ -121,6 +123,8 @@ public:
     /// What is queued, for writers that append to it themselves instead of making a copy first. They send({}) often enough to keep the bound.
     [[nodiscard]] std::string& queue() noexcept { return out_; }
     [[nodiscard]] task<result<void>> flush(monotonic_time deadline);
+    /// The last flush() and, when that went well, the stream's finish(); in one segment where possible.
+    [[nodiscard]] task<void> finish(monotonic_time deadline);
     /// put() then flush() when more than 64 KiB are queued: for long replies, keeps the bound of 256 KiB a connection (trust.md I15).
     [[nodiscard]] task<result<void>> send(std::string_view octets, monotonic_time deadline);
     /// STARTTLS: refuses (fault refused, say "octets before TLS") when has_unread(), so that nothing said in clear is taken as said under TLS

@@ -104,6 +104,8 @@ tls_session::step tls_session::handshake()
     return what;
 }
 
+bool tls_session::only_tickets_left() const noexcept { return !is_client_ && SSL_version(ssl_) == TLS1_3_VERSION && SSL_get_state(ssl_) == TLS_ST_EARLY_DATA; }
+
 tls_session::outcome tls_session::read(std::span<char> into)
 {
     ERR_clear_error();

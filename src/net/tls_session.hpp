@@ -35,6 +35,8 @@ public:
     tls_session& operator=(tls_session const&) = delete;
 
     [[nodiscard]] step handshake();
+    /// Within the handshake: a server that has sent its flight of TLS 1.3, where all that can follow from us are tickets (RFC 8446 §2, §4.6.1).
+    [[nodiscard]] bool only_tickets_left() const noexcept;
     [[nodiscard]] outcome read(std::span<char> into);
     /// `done` when read() would give at least one octet. Works off tickets and key updates on the way.
     [[nodiscard]] step peek();

@@ -91,8 +91,7 @@ task<session_end> session::run()
     }
     co_await release_drop();  // before the peer learns that we are done: it may come again at once
     revocation_.reset();
-    auto const sent = co_await peer_.flush(write_by());
-    if (sent) co_await peer_.raw().finish();
+    co_await peer_.finish(write_by());
     srv_.log.debug("pop3_closed", {{"session", id_}});
     co_return session_end::closed;
 }

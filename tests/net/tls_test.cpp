@@ -7,6 +7,7 @@
 
 #include "net/socket.hpp"
 #include "net_fixture.hpp"
+#include "raw_tls_client.hpp"
 #include "support/support.hpp"
 
 using namespace mansio;
@@ -16,35 +17,6 @@ using namespace mansio::net::test;
 namespace {
 
 using tls_test = net_fixture;
-
-/// A client of plain OpenSSL on a blocking socket: can do what ours never would.
-struct raw_client {
-    unique_fd fd;
-    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
-    std::unique_ptr<SSL, decltype(&SSL_free)> ssl{nullptr, SSL_free};
-    explicit raw_client(endpoint to) : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
-    {
-        auto const name = to_sockaddr(to);
-        EXPECT_EQ(::connect(fd.get(), name.get(), name.length), 0);
-        SSL_CTX_set_security_level(context.get(), 0);
-    }
-    void only(int version)
-    {
-        SSL_CTX_set_min_proto_version(context.get(), version);
-        SSL_CTX_set_max_proto_version(context.get(), version);
-    }
-    /// "ok", or why not.
-    std::string handshake()
-    {
-        ERR_clear_error();
-        ssl.reset(SSL_new(context.get()));
-        SSL_set_fd(ssl.get(), fd.get());
-        if (SSL_connect(ssl.get()) == 1) return "ok";
-        auto const* const reason = ERR_reason_error_string(ERR_get_error());
-        return reason != nullptr ? reason : "connection ended";
-    }
-    void send(std::string_view octets) const { EXPECT_EQ(::send(fd.get(), octets.data(), octets.size(), MSG_NOSIGNAL), static_cast<ssize_t>(octets.size())); }
-};
 
 task<result<void>> accept_tls(stream& s, tls_server_context& c, monotonic_time deadline) { co_return co_await s.start_tls_server(c, deadline); }
 

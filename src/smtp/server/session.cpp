@@ -261,8 +261,7 @@ task<void> converse(session& s)
         }
     }
     s.revocation.reset();
-    auto const said = co_await s.io.flush(s.in(5));
-    if (said) co_await s.io.raw().finish();
+    co_await s.io.finish(s.in(5));
 }
 
 }  // namespace mansio::smtp
