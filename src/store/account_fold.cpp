@@ -83,8 +83,7 @@ task<result<void>> account_core::fold_pages(account_batch& b, mailbox_id m, rows
         bool const grows = is_last && end < columns->size();
         // Small pages are gathered, so that a mailbox never ends as many of them.
         bool const same = !rest && count == table.pages[i].entries && !(grows && count < most) && count >= most / 8;
-        mod_seq newest = 0;
-        for (auto p = position; p < end; ++p) newest = std::max(newest, columns->modseq_at(p));
+        auto const newest = same ? columns->newest_in(position, end, table.pages[i].newest) : 0;
         std::vector<message_entry> entries;
         if (!same || newest != table.pages[i].newest)
             for (auto p = position; p < end; ++p) entries.push_back(columns->at(p));

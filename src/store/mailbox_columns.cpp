@@ -1,6 +1,7 @@
 #include "store/mailbox_columns.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 #include "store/mailbox_uids.hpp"
 
@@ -55,18 +56,55 @@ struct flag_columns {
     [[nodiscard]] flag_set get(std::uint32_t slot) const { return high ? flag_set::from_words(low[slot], high[slot]) : flag_set::from_words(low[slot]); }
 };
 
+namespace {
+std::uint64_t octets_of(static_columns const& fixed, flag_columns const& flags) noexcept
+{
+    return fixed.capacity * (sizeof(store::uid) + sizeof(static_columns::fixed)) + flags.capacity * (flags.high ? 32U : 16U);
+}
+}  // namespace
+
 std::shared_ptr<mailbox_columns> mailbox_columns::branch() const
 {
     auto b = std::make_shared<mailbox_columns>(*this);
-    for (auto& c : b->chunks_) c.own = false;
+    ++b->copy_;
     return b;
+}
+
+mailbox_columns::chunk& mailbox_columns::edit(std::size_t i)
+{
+    auto& b = blocks_[i / block_chunks];
+    if (b->owner != copy_) {
+        b = std::make_shared<block>(*b);
+        b->owner = copy_;
+    }
+    return b->chunks[i % block_chunks];
+}
+
+void mailbox_columns::add_chunk(chunk c)
+{
+    if (chunks_ % block_chunks == 0) {
+        blocks_.push_back(std::make_shared<block>());
+        blocks_.back()->owner = copy_;
+    }
+    octets_ += octets_of(*c.fixed, *c.flags);
+    starts_.push_back(size_);
+    size_ += c.count;
+    edit(chunks_++) = std::move(c);
+}
+
+void mailbox_columns::copy_flags(chunk& c, std::uint32_t capacity, bool with_high)
+{
+    octets_ -= octets_of(*c.fixed, *c.flags);
+    c.flags = c.flags->copy(c.count, capacity, with_high);
+    c.owner = copy_;
+    octets_ += octets_of(*c.fixed, *c.flags);
 }
 
 std::size_t mailbox_columns::chunk_of(std::uint32_t position) const noexcept
 {
     // Most chunks are full: the guess is nearly always right.
     std::size_t const guess = std::min<std::size_t>(position / chunk_most, starts_.size() - 1);
-    if (starts_[guess] <= position && position - starts_[guess] < chunks_[guess].count) return guess;
+    if (starts_[guess] <= position && position - starts_[guess] < chunk_at(guess).count) return guess;
     return static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), position) - starts_.begin()) - 1;
 }
 
@@ -74,7 +112,7 @@ message_entry mailbox_columns::at(std::uint32_t position) const
 {
     MANSIO_ASSERT(position < size_);
     auto const index = chunk_of(position);
-    auto const& c = chunks_[index];
+    auto const& c = chunk_at(index);
     auto const slot = position - starts_[index];
     auto const& f = c.fixed->rest[slot];
     message_entry e;
@@ -94,29 +132,31 @@ store::uid mailbox_columns::uid_at(std::uint32_t position) const noexcept
 {
     MANSIO_ASSERT(position < size_);
     auto const index = chunk_of(position);
-    return chunks_[index].fixed->uids[position - starts_[index]];
+    return chunk_at(index).fixed->uids[position - starts_[index]];
 }
 
 flag_set mailbox_columns::flags_at(std::uint32_t position) const
 {
     MANSIO_ASSERT(position < size_);
     auto const index = chunk_of(position);
-    return chunks_[index].flags->get(position - starts_[index]);
+    return chunk_at(index).flags->get(position - starts_[index]);
 }
 
 mod_seq mailbox_columns::modseq_at(std::uint32_t position) const noexcept
 {
     MANSIO_ASSERT(position < size_);
     auto const index = chunk_of(position);
-    return chunks_[index].flags->modseq[position - starts_[index]];
+    return chunk_at(index).flags->modseq[position - starts_[index]];
 }
 
 std::uint32_t mailbox_columns::lower_bound(store::uid u) const noexcept
 {
-    auto const c = std::partition_point(chunks_.begin(), chunks_.end(), [u](chunk const& x) { return x.fixed->uids[x.count - 1] < u; });
-    if (c == chunks_.end()) return size_;
-    auto const* const first = c->fixed->uids.get();
-    return starts_[static_cast<std::size_t>(c - chunks_.begin())] + static_cast<std::uint32_t>(std::lower_bound(first, first + c->count, u) - first);
+    auto const indices = std::views::iota(std::size_t{0}, chunks_);
+    auto const at = std::ranges::partition_point(indices, [&](std::size_t i) { return chunk_at(i).fixed->uids[chunk_at(i).count - 1] < u; });
+    if (at == indices.end()) return size_;
+    auto const& c = chunk_at(*at);
+    auto const* const first = c.fixed->uids.get();
+    return starts_[*at] + static_cast<std::uint32_t>(std::lower_bound(first, first + c.count, u) - first);
 }
 
 std::pair<std::uint32_t, std::uint32_t> mailbox_columns::positions(std::pair<store::uid, store::uid> range) const noexcept
@@ -128,20 +168,30 @@ std::pair<std::uint32_t, std::uint32_t> mailbox_columns::positions(std::pair<sto
 
 void mailbox_columns::changed_since(mod_seq since, std::move_only_function<void(std::uint32_t)> each) const
 {
-    for (std::size_t i = 0; i < chunks_.size(); ++i) {
-        auto const& c = chunks_[i];
+    for (std::size_t i = 0; i < chunks_; ++i) {
+        auto const& c = chunk_at(i);
         if (c.newest <= since) continue;
         for (std::uint32_t slot = 0; slot < c.count; ++slot)
             if (c.flags->modseq[slot] > since) each(starts_[i] + slot);
     }
 }
 
+mod_seq mailbox_columns::newest_in(std::uint32_t from, std::uint32_t to, mod_seq least) const noexcept
+{
+    for (auto position = from; position < to;) {
+        auto const index = chunk_of(position);
+        auto const& c = chunk_at(index);
+        auto const end = std::min(to - starts_[index], c.count);
+        if (c.newest > least)
+            for (auto slot = position - starts_[index]; slot < end; ++slot) least = std::max(least, c.flags->modseq[slot]);
+        position = starts_[index] + end;
+    }
+    return least;
+}
+
 std::uint64_t mailbox_columns::octets() const noexcept
 {
-    std::uint64_t n = sizeof *this;
-    for (auto const& c : chunks_)
-        n += sizeof c + 4 + c.fixed->capacity * (sizeof(store::uid) + sizeof(static_columns::fixed)) + c.flags->capacity * (c.flags->high ? 32U : 16U);
-    return n;
+    return sizeof *this + octets_ + starts_.capacity() * sizeof starts_[0] + blocks_.size() * sizeof(block);
 }
 
 /// The last chunk, with a free slot behind its count. Chunks grow by doubling, so that a small mailbox stays small.
@@ -152,28 +202,25 @@ void mailbox_columns::make_room(chunk& c)
     auto fixed = std::make_shared<static_columns>(n);
     std::copy_n(c.fixed->uids.get(), c.count, fixed->uids.get());
     std::copy_n(c.fixed->rest.get(), c.count, fixed->rest.get());
+    octets_ -= octets_of(*c.fixed, *c.flags);
     c.fixed = std::move(fixed);
-    c.flags = c.flags->copy(c.count, n, false);
-    c.own = true;
+    octets_ += octets_of(*c.fixed, *c.flags);
+    copy_flags(c, n, false);
 }
 
 void mailbox_columns::append(message_entry const& e)
 {
-    if (chunks_.empty() || chunks_.back().count == chunk_most) {
+    if (chunks_ == 0 || chunk_at(chunks_ - 1).count == chunk_most) {
         chunk fresh;
-        auto const n = chunks_.empty() ? chunk_least : chunk_most;
+        auto const n = chunks_ == 0 ? chunk_least : chunk_most;
         fresh.fixed = std::make_shared<static_columns>(n);
         fresh.flags = std::make_shared<flag_columns>(n, e.flags.high() != nullptr);
-        fresh.own = true;
-        chunks_.push_back(std::move(fresh));
-        starts_.push_back(size_);
+        fresh.owner = copy_;
+        add_chunk(std::move(fresh));
     }
-    auto& c = chunks_.back();
+    auto& c = edit(chunks_ - 1);
     make_room(c);
-    if (e.flags.high() && !c.flags->high) {
-        c.flags = c.flags->copy(c.count, c.flags->capacity, true);
-        c.own = true;
-    }
+    if (e.flags.high() && !c.flags->high) copy_flags(c, c.flags->capacity, true);
     auto const slot = c.count;
     MANSIO_ASSERT(slot == 0 || c.fixed->uids[slot - 1] < e.uid);
     c.fixed->uids[slot] = e.uid;
@@ -194,12 +241,9 @@ void mailbox_columns::set_flags(std::uint32_t position, flag_set const& f, mod_s
 {
     MANSIO_ASSERT(position < size_);
     auto const index = chunk_of(position);
-    auto& c = chunks_[index];
+    auto& c = edit(index);
     bool const needs_high = f.high() && !c.flags->high;
-    if (!c.own || needs_high) {
-        c.flags = c.flags->copy(c.count, c.flags->capacity, needs_high);
-        c.own = true;
-    }
+    if (c.owner != copy_ || needs_high) copy_flags(c, c.flags->capacity, needs_high);
     c.flags->put(position - starts_[index], f, when);
     c.newest = std::max(c.newest, when);
 }
@@ -207,14 +251,15 @@ void mailbox_columns::set_flags(std::uint32_t position, flag_set const& f, mod_s
 void mailbox_columns::remove(uid_set const& which)
 {
     std::vector<chunk> kept;
-    kept.reserve(chunks_.size());
+    kept.reserve(chunks_);
     auto range = which.begin();
-    for (auto& c : chunks_) {
+    for (std::size_t i = 0; i < chunks_; ++i) {
+        auto const& c = chunk_at(i);
         auto const first = c.fixed->uids[0];
         auto const last = c.fixed->uids[c.count - 1];
         while (range != which.end() && range->second < first) ++range;
         if (range == which.end() || range->first > last) {
-            kept.push_back(std::move(c));
+            kept.push_back(c);
             continue;
         }
         std::vector<std::uint32_t> slots;
@@ -226,7 +271,7 @@ void mailbox_columns::remove(uid_set const& which)
         }
         if (slots.empty()) continue;
         if (slots.size() == c.count) {
-            kept.push_back(std::move(c));
+            kept.push_back(c);
             continue;
         }
         // Neighbours that have become small are joined, so that a mailbox never ends as many tiny chunks.
@@ -244,7 +289,7 @@ void mailbox_columns::remove(uid_set const& which)
             kept.pop_back();
         }
         fresh.count = before;
-        fresh.own = true;
+        fresh.owner = copy_;
         for (auto const slot : slots) {
             fresh.fixed->uids[fresh.count] = c.fixed->uids[slot];
             fresh.fixed->rest[fresh.count] = c.fixed->rest[slot];
@@ -254,18 +299,12 @@ void mailbox_columns::remove(uid_set const& which)
         fresh.newest = std::max(fresh.newest, c.newest);
         kept.push_back(std::move(fresh));
     }
-    chunks_ = std::move(kept);
-    recount();
-}
-
-void mailbox_columns::recount()
-{
+    blocks_.clear();
     starts_.clear();
+    chunks_ = 0;
     size_ = 0;
-    for (auto const& c : chunks_) {
-        starts_.push_back(size_);
-        size_ += c.count;
-    }
+    octets_ = 0;
+    for (auto& c : kept) add_chunk(std::move(c));
 }
 
 }  // namespace mansio::store
