@@ -42,6 +42,9 @@ public:
     [[nodiscard]] virtual task<dns_answer<mx_record>> mx(std::string name) = 0;
     /// Both families, IPv6 and IPv4, in that order; found when either is; failed when one failed and the other has none.
     [[nodiscard]] virtual task<dns_answer<ip_address>> addresses(std::string name) = 0;
+    /// One family alone: for SPF, which asks for the client's and counts its questions (RFC 7208 §5). Names as txt() takes them, blanks and "@" too.
+    [[nodiscard]] virtual task<dns_answer<ip_address>> ipv4(std::string name) = 0;
+    [[nodiscard]] virtual task<dns_answer<ip_address>> ipv6(std::string name) = 0;
     [[nodiscard]] virtual task<dns_answer<std::string>> txt(std::string name) = 0;
     [[nodiscard]] virtual task<dns_answer<std::string>> ptr(ip_address address) = 0;
 };
@@ -83,6 +86,8 @@ public:
     void set_ptr(ip_address address, dns_answer<std::string> a);
     task<dns_answer<mx_record>> mx(std::string name) override;
     task<dns_answer<ip_address>> addresses(std::string name) override;
+    task<dns_answer<ip_address>> ipv4(std::string name) override;
+    task<dns_answer<ip_address>> ipv6(std::string name) override;
     task<dns_answer<std::string>> txt(std::string name) override;
     task<dns_answer<std::string>> ptr(ip_address address) override;
 

@@ -436,15 +436,20 @@ public:
     unbound_resolver& operator=(unbound_resolver const&) = delete;
 
     task<dns_answer<mx_record>> mx(std::string name) override { return one<mx_record>(engine_, std::move(name), type_mx, read_mx); }
-    task<dns_answer<std::string>> txt(std::string name) override { return one<std::string>(engine_, std::move(name), type_txt, read_txt); }
+    task<dns_answer<std::string>> txt(std::string name) override { return one<std::string>(engine_, std::move(name), type_txt, read_txt, name_of::anything); }
     task<dns_answer<std::string>> ptr(ip_address address) override { return one<std::string>(engine_, reverse_name(address), type_ptr, read_single_name); }
     task<dns_answer<ip_address>> addresses(std::string name) override { return both(engine_, std::move(name)); }
+    task<dns_answer<ip_address>> ipv4(std::string name) override { return one<ip_address>(engine_, std::move(name), type_a, read_address, name_of::anything); }
+    task<dns_answer<ip_address>> ipv6(std::string name) override
+    {
+        return one<ip_address>(engine_, std::move(name), type_aaaa, read_address, name_of::anything);
+    }
 
 private:
     template <class Record> static task<dns_answer<Record>> one(std::shared_ptr<engine> e, std::string name, int type,
-                                                                std::optional<Record> (*read)(std::string_view))
+                                                                std::optional<Record> (*read)(std::string_view), name_of what = name_of::host)
     {
-        auto const askable = askable_name(name);
+        auto const askable = askable_name(name, what);
         if (!askable) co_return not_a_name<Record>();
         std::vector<int> types{type};
         auto answers = co_await ask_all(std::move(e), *askable, std::move(types));

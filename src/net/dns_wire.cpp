@@ -132,7 +132,7 @@ std::optional<std::size_t> count_cnames(std::string_view packet)
     return found;
 }
 
-std::optional<std::string> askable_name(std::string_view text)
+std::optional<std::string> askable_name(std::string_view text, name_of what)
 {
     if (text.ends_with('.')) text.remove_suffix(1);
     if (text.empty() || text.size() > longest_name) return std::nullopt;
@@ -143,7 +143,8 @@ std::optional<std::string> askable_name(std::string_view text)
             label = 0;
             continue;
         }
-        if (c <= ' ' || c >= 0x7F || c == '\\' || c == '@') return std::nullopt;  // char is signed here: octets above 0x7F are below ' '
+        bool const blank = (c == ' ' || c == '@') && what != name_of::anything;
+        if (c < ' ' || c >= 0x7F || c == '\\' || blank) return std::nullopt;  // char is signed here: octets above 0x7F are below ' '
         if (++label > longest_label) return std::nullopt;
     }
     if (label == 0) return std::nullopt;

@@ -1,6 +1,7 @@
 // The few pieces of DNS messages that we read ourselves (RFC 1035 §3.3, §4.1); libunbound speaks the protocol. Internal to this folder.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,8 +21,13 @@ namespace mansio::net {
 [[nodiscard]] std::optional<ip_address> read_address(std::string_view rdata);
 /// CNAME records in the answer section. nullopt: malformed packet.
 [[nodiscard]] std::optional<std::size_t> count_cnames(std::string_view packet);
-/// What may be asked: 1 to 253 octets, labels of 1 to 63, printable ASCII without blanks, "\" and "@". Without the final dot, lower case.
-[[nodiscard]] std::optional<std::string> askable_name(std::string_view text);
+enum class name_of : std::uint8_t {
+    host,      ///< or a domain with mail
+    anything,  ///< SPF's macros make names with blanks and "@" too (RFC 7208 §7)
+};
+/// What may be asked: 1 to 253 octets, labels of 1 to 63, printable ASCII without "\\", in names of hosts without blanks and "@". Without the final dot,
+/// lower case.
+[[nodiscard]] std::optional<std::string> askable_name(std::string_view text, name_of what = name_of::host);
 /// "1.2.0.192.in-addr.arpa", or the nibbles under ip6.arpa (RFC 3596 §2.5).
 [[nodiscard]] std::string reverse_name(ip_address const& a);
 

@@ -7,7 +7,13 @@ namespace mansio::net {
 namespace {
 template <class Record> using table = std::map<std::string, dns_answer<Record>>;
 
-std::string key(std::string const& name) { return askable_name(name).value_or(name); }
+std::string key(std::string const& name) { return askable_name(name, name_of::anything).value_or(name); }
+
+dns_answer<ip_address> of_family(dns_answer<ip_address> all, bool v4)
+{
+    if (std::erase_if(all.records, [v4](auto const& a) { return a.is_v4() != v4; }) != 0 && all.records.empty()) all.status = dns_status::no_data;
+    return all;
+}
 
 template <class Record> dns_answer<Record> look_up(table<Record> const& t, std::string const& name)
 {
@@ -57,6 +63,16 @@ task<dns_answer<ip_address>> scripted_resolver::addresses(std::string name)
 {
     std::lock_guard const lock{state_->mutex};
     co_return look_up(state_->addresses, name);
+}
+task<dns_answer<ip_address>> scripted_resolver::ipv4(std::string name)
+{
+    std::lock_guard const lock{state_->mutex};
+    co_return of_family(look_up(state_->addresses, name), true);
+}
+task<dns_answer<ip_address>> scripted_resolver::ipv6(std::string name)
+{
+    std::lock_guard const lock{state_->mutex};
+    co_return of_family(look_up(state_->addresses, name), false);
 }
 task<dns_answer<std::string>> scripted_resolver::txt(std::string name)
 {
