@@ -165,13 +165,26 @@ TEST(spf, what_decided_and_what_was_wrong_is_told)
     EXPECT_TRUE(bounce.out.of_helo);
 }
 
+TEST(spf, what_an_included_record_decides_is_its_own_affair)
+{
+    auto const c = check({{"example.test", {record("TXT", "v=spf1 include:other.test ?all exp=why.test")}},
+                          {"other.test", {record("TXT", "v=spf1 -all exp=why.test")}},
+                          {"why.test", {record("TXT", "because")}}});
+    EXPECT_EQ(c.out.result, spf_result::neutral);
+    EXPECT_EQ(c.out.mechanism, "?all");
+    EXPECT_EQ(c.out.explanation, "");
+    auto const open = check({{"example.test", {record("TXT", "v=spf1 include:other.test")}}, {"other.test", {record("TXT", "v=spf1 -all")}}});
+    EXPECT_EQ(open.out.result, spf_result::neutral);
+    EXPECT_EQ(open.out.mechanism, "");
+}
+
 TEST(spf, the_work_of_one_evaluation_is_bounded)
 {
     // Each record includes two others: without the bound shared by all of them there would be 2^20 questions.
     test::zone wide;
     for (int i = 0; i < 20; ++i) {
-        auto const next = "i" + std::to_string(i + 1) + ".test";
-        wide["i" + std::to_string(i) + ".test"] = {record("TXT", "v=spf1 include:" + next + " include:" + next + " ?all")};
+        auto const include = " include:i" + std::to_string(i + 1) + ".test";
+        wide["i" + std::to_string(i) + ".test"] = {record("TXT", "v=spf1" + include + include + " ?all")};
     }
     auto const c = check(wide, "a@i0.test");
     EXPECT_EQ(c.out.result, spf_result::permerror);
