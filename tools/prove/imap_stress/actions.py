@@ -222,10 +222,11 @@ async def copy(c):
         return
     by_uid, words = words_of_set(c, uids)
     above = to.highest_uid
-    answer = await s.command(f"{by_uid}COPY", f"{by_uid}COPY {words} {to.name}".encode())
-    check_no(answer, "EXPUNGEISSUED")
-    if answer.code:
-        copied(c, o.mailbox, uids, to, above, answer.code)
+    with to.receiving(above):
+        answer = await s.command(f"{by_uid}COPY", f"{by_uid}COPY {words} {to.name}".encode())
+        check_no(answer, "EXPUNGEISSUED")
+        if answer.code:
+            copied(c, o.mailbox, uids, to, above, answer.code)
 
 
 def copied(c, source, uids, to, above, code):
@@ -254,11 +255,12 @@ async def move(c):
     by_uid, words = words_of_set(c, uids)
     above = to.highest_uid
     o.mailbox.moved.update(uids)
-    answer = await s.command(f"{by_uid}MOVE", f"{by_uid}MOVE {words} {to.name}".encode())
-    check_no(answer, "EXPUNGEISSUED")
-    code = answer.command.copied or (answer.code if answer.code.startswith("COPYUID") else "")
-    if code and answer.status == "OK":
-        must_be_gone(c, copied(c, o.mailbox, uids, to, above, code), "MOVE")
+    with to.receiving(above):
+        answer = await s.command(f"{by_uid}MOVE", f"{by_uid}MOVE {words} {to.name}".encode())
+        check_no(answer, "EXPUNGEISSUED")
+        code = answer.command.copied or (answer.code if answer.code.startswith("COPYUID") else "")
+        if code and answer.status == "OK":
+            must_be_gone(c, copied(c, o.mailbox, uids, to, above, code), "MOVE")
     c.ledger.count("moves")
 
 

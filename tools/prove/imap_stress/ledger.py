@@ -2,6 +2,10 @@
 
 Nothing here knows what the server ought to have done; two answers that cannot both be true are a contradiction.
 """
+import asyncio
+import contextlib
+
+LOST_COPY_ENDS = 10  # seconds after its connection was lost
 
 
 class Contradiction(Exception):
@@ -22,6 +26,7 @@ class Mailbox:
         self.gone = set()
         self.deleted = set()  # UIDs somebody tried to mark \Deleted, or was told are
         self.moved = set()    # UIDs somebody tried to MOVE away
+        self.arriving = []    # of each COPY and MOVE hither that is under way: the highest UID known when it began
         self.recent = {}    # UID → the session whose \Recent it is
         self.own = {}       # (UID, keyword) → [number of the last change begun, what it left; None: not known]
         self.highest_uid = 0
@@ -29,7 +34,19 @@ class Mailbox:
         self.log = []
 
     def may_go(self, uid):
-        return uid in self.deleted or uid in self.moved
+        return uid in self.deleted or uid in self.moved or any(uid > above for above in self.arriving)
+
+    @contextlib.contextmanager
+    def receiving(self, above):
+        """Around a COPY or MOVE hither: what is \\Deleted arrives so, and others may see it and expunge it before the copier has read which UIDs it got."""
+        self.arriving.append(above)
+        try:
+            yield
+        except BaseException:
+            # Nobody will say which UIDs they were: those told of until the server is done with it keep the benefit of the doubt.
+            asyncio.get_running_loop().call_later(LOST_COPY_ENDS, self.arriving.remove, above)
+            raise
+        self.arriving.remove(above)
 
     def valid(self, validity):
         if self.validity is None:
