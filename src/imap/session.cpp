@@ -114,8 +114,7 @@ task<result<void>> session::begin()
     if (carried_) {
         auto user = std::move(*user_);
         signed_in(std::move(user));
-        co_await base::yield_now{};  // what it expects of the store begins before the answer is made
-        finish_command(std::exchange(sign_in_tag_, {}), sign_in_accepted());
+        finish_command(std::exchange(sign_in_tag_, {}), co_await sign_in_accepted());
         co_return result<void>{};
     }
     if (implicit_tls_) {
@@ -350,7 +349,12 @@ void session::signed_in(auth::signed_in user)
     counted_ = true;
 }
 
-reply session::sign_in_accepted() const { return reply::ok("[CAPABILITY " + capabilities() + "] signed in"); }
+task<reply> session::sign_in_accepted()
+{
+    if (moving()) co_return reply::none();
+    co_await base::yield_now{};  // what it expects of the store begins before the answer is made
+    co_return reply::ok("[CAPABILITY " + capabilities() + "] signed in");
+}
 
 void session::sign_in_failed()
 {

@@ -108,8 +108,8 @@ public:
     void signed_in(auth::signed_in user);
     /// Counts a failure; closes when there were too many.
     void sign_in_failed();
-    /// The answer to a sign-in, where the account lives: only there it is known what is switched off for it.
-    [[nodiscard]] reply sign_in_accepted() const;
+    /// The answer to a sign-in, made where the account lives: only there it is known what is switched off for it. Elsewhere: none.
+    [[nodiscard]] task<reply> sign_in_accepted();
     void enable(bool rev2, bool utf8) noexcept;
     /// The client wants mod-sequences from now on (RFC 7162 §3.1); the mailbox it has open tells its highest.
     void enable_condstore();

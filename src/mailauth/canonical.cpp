@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "base/bytes.hpp"
+#include "mime/lexer.hpp"
 
 namespace mansio::mailauth {
 namespace {
 
 constexpr std::size_t enough = 16384;  // octets gathered before they are handed on
-constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+using mime::detail::is_blank;
 
 std::string_view without_line_end(std::string_view field) noexcept
 {

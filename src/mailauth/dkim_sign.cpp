@@ -94,8 +94,6 @@ private:
     std::size_t column_;
 };
 
-std::string_view view(base::sha256_digest const& d) noexcept { return {reinterpret_cast<char const*>(d.data()), d.size()}; }
-
 }  // namespace
 
 std::string dkim_key_record(signing_key const& key) { return "v=DKIM1; k=" + std::string{name_of(key.type())} + "; p=" + base::to_base64(key.public_octets()); }
@@ -113,7 +111,7 @@ std::string sign_dkim(signed_message& message, dkim_signing const& how)
     f.word("t=" + std::to_string(how.now) + ";");
     if (how.expires) f.word("x=" + std::to_string(*how.expires) + ";");
     for (std::size_t i = 0; i < names.size(); ++i) f.word((i == 0 ? "h=" : "") + names[i] + (i + 1 == names.size() ? ";" : ":"));
-    f.word("bh=" + base::to_base64(view(message.hash_body(canonicalization::relaxed).hash)) + ";");
+    f.word("bh=" + base::to_base64(message.hash_body(canonicalization::relaxed).octets()) + ";");
     f.word("b=");
     auto const digest = message.hash_header(names, canonicalization::relaxed, f.text());
     f.run(base::to_base64(how.key.sign(digest)));

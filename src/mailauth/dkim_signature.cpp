@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.hpp"
+#include "mailauth/domain_names.hpp"
 #include "mailauth/tag_list.hpp"
 
 namespace mansio::mailauth {
@@ -48,10 +49,7 @@ bool is_within(std::string_view identity, std::string_view domain) noexcept
 {
     auto const at = identity.rfind('@');
     if (at == std::string_view::npos) return false;
-    auto const host = identity.substr(at + 1);
-    if (base::equal_ignoring_case(host, domain)) return true;
-    return host.size() > domain.size() && host[host.size() - domain.size() - 1] == '.' &&
-           base::equal_ignoring_case(host.substr(host.size() - domain.size()), domain);
+    return is_same_or_below(identity.substr(at + 1), domain);
 }
 
 /// A time or none; false: no number.
@@ -80,23 +78,6 @@ result<void> read_optional(tag_list const& tags, dkim_signature& s)
 }
 
 }  // namespace
-
-bool is_dns_name(std::string_view name, std::size_t labels) noexcept
-{
-    if (name.empty() || name.size() > 253) return false;
-    std::size_t count = 0;
-    while (true) {
-        auto const end = std::min(name.find('.'), name.size());
-        auto const label = name.substr(0, end);
-        bool const good = !label.empty() && label.size() <= 63 && std::ranges::all_of(label, [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-        });
-        if (!good) return false;
-        ++count;
-        if (end == name.size()) return count >= labels;
-        name.remove_prefix(end + 1);
-    }
-}
 
 result<dkim_signature> parse_dkim_signature(std::string_view field_body)
 {

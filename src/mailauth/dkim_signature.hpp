@@ -40,7 +40,4 @@ struct dkim_key {
 /// A TXT record below _domainkey. Errors: syntax.
 [[nodiscard]] result<dkim_key> parse_dkim_key(std::string_view record);
 
-/// ASCII, labels of 1 to 63 letters, digits, "-" and "_", at least `labels` of them, 253 octets at most: what d= and s= may hold.
-[[nodiscard]] bool is_dns_name(std::string_view name, std::size_t labels) noexcept;
-
 }  // namespace mansio::mailauth

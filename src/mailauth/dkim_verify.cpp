@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "mailauth/dkim.hpp"
+#include "mailauth/domain_names.hpp"
 
 namespace mansio::mailauth {
 namespace {
@@ -30,7 +31,7 @@ task<found_key> fetch_key(net::resolver& dns, std::string name)
     f.secure = answer.secure;
     if (answer.status == net::dns_status::failed) {
         f.result = dkim_result::temperror;
-        f.problem = "the DNS did not answer for " + name + ": " + base::printable(answer.why, 200);
+        f.problem = no_answer_for(name, answer.why);
         co_return f;
     }
     f.problem = "no key at " + name;
@@ -80,8 +81,7 @@ void judge(dkim_outcome& o, signed_message& message, mime::field_view const& fie
     // What follows the signed part could be anything, and would be shown as signed (§8.2).
     if (s.length && *s.length < body.size)
         return settle(o, dkim_result::policy, "l= leaves " + std::to_string(body.size - *s.length) + " octets of the body unsigned");
-    if (std::string_view{reinterpret_cast<char const*>(body.hash.data()), body.hash.size()} != s.body_hash)
-        return settle(o, dkim_result::fail, "the body is not the one that was signed");
+    if (body.octets() != s.body_hash) return settle(o, dkim_result::fail, "the body is not the one that was signed");
     auto const digest = message.hash_header(s.fields, s.header, without_value(message.text_of(field), s.value));
     if (!key.verifies(digest, s.signature)) return settle(o, dkim_result::fail, "the signature is not that key's over this header");
     settle(o, dkim_result::pass, {});

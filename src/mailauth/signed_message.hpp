@@ -24,6 +24,7 @@ public:
     [[nodiscard]] std::string_view text_of(mime::field_view const& f) const noexcept { return whole_.view().substr(f.offset, f.length); }
     struct body {
         base::sha256_digest hash{};
+        [[nodiscard]] std::string_view octets() const noexcept { return {reinterpret_cast<char const*>(hash.data()), hash.size()}; }  ///< of the hash: of bh=
         std::uint64_t size = 0;  ///< canonical octets
     };
     /// Reads the whole body the first time for each form, some 300 MB a second: of large messages on a pool.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "mailauth/domain_names.hpp"
 #include "mailauth/spf_macro.hpp"
 #include "mailauth/spf_record.hpp"
 
@@ -25,12 +26,6 @@ struct matched {
     bool yes = false;
     std::optional<spf_result> error;
 };
-
-bool is_subdomain(std::string_view name, std::string_view of) noexcept
-{
-    if (base::equal_ignoring_case(name, of)) return true;
-    return name.size() > of.size() && name[name.size() - of.size() - 1] == '.' && base::equal_ignoring_case(name.substr(name.size() - of.size()), of);
-}
 
 std::string_view without_final_dot(std::string_view name) noexcept { return name.ends_with('.') ? name.substr(0, name.size() - 1) : name; }
 
@@ -105,8 +100,7 @@ private:
     /// After each question of a term.
     std::optional<spf_result> judge(dns_status status, std::string_view name, std::string_view why)
     {
-        if (status == dns_status::failed)
-            return error(spf_result::temperror, "the DNS did not answer for " + base::printable(name, 253) + ": " + base::printable(why, 200));
+        if (status == dns_status::failed) return error(spf_result::temperror, no_answer_for(name, why));
         if (status != dns_status::found && ++in_vain_ > most_in_vain)
             return error(spf_result::permerror, "more than two terms ask the DNS for what is not there");
         return std::nullopt;
@@ -133,8 +127,7 @@ task<spf_result> evaluation::check(std::string domain, unsigned depth)
         auto const missing = redirected ? spf_result::permerror : spf_result::none;  // §6.1
         if (!is_plausible(domain)) co_return redirected ? error(missing, "redirect to what is no domain name") : missing;
         auto const answer = co_await dns_.txt(domain);
-        if (answer.status == dns_status::failed)
-            co_return error(spf_result::temperror, "the DNS did not answer for " + base::printable(domain, 253) + ": " + base::printable(answer.why, 200));
+        if (answer.status == dns_status::failed) co_return error(spf_result::temperror, no_answer_for(domain, answer.why));
         std::vector<std::string_view> records;
         for (auto const& r : answer.records)
             if (is_spf_record(r)) records.push_back(r);
@@ -237,7 +230,7 @@ task<matched> evaluation::match_ptr(std::string target)
 {
     co_await find_validated_names();
     matched m;
-    m.yes = std::ranges::any_of(*validated_, [&](auto const& name) { return is_subdomain(name, without_final_dot(target)); });
+    m.yes = std::ranges::any_of(*validated_, [&](auto const& name) { return is_same_or_below(name, without_final_dot(target)); });
     co_return m;
 }
 
@@ -269,7 +262,7 @@ std::string evaluation::validated_name_for(std::string_view domain) const
     if (validated_->empty()) return "unknown";
     auto const same = std::ranges::find_if(*validated_, [&](auto const& n) { return base::equal_ignoring_case(n, domain); });
     if (same != validated_->end()) return *same;
-    auto const below = std::ranges::find_if(*validated_, [&](auto const& n) { return is_subdomain(n, domain); });
+    auto const below = std::ranges::find_if(*validated_, [&](auto const& n) { return is_same_or_below(n, domain); });
     return below != validated_->end() ? *below : validated_->front();
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "mime/lexer.hpp"
 
 namespace mansio::mailauth {
 namespace {
@@ -11,8 +12,8 @@ namespace {
 constexpr std::size_t longest_expansion = 64U * 1024U;
 constexpr std::size_t longest_name = 253;
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool is_alpha(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+using mime::detail::is_alpha;
+using mime::detail::is_digit;
 constexpr bool is_alphanum(char c) noexcept { return is_alpha(c) || is_digit(c); }
 
 /// One macro-expand or one macro-literal (RFC 7208 §7.1).

@@ -4,15 +4,15 @@
 
 #include "base/bytes.hpp"
 #include "mailauth/spf_macro.hpp"
+#include "mime/lexer.hpp"
 
 namespace mansio::mailauth {
 namespace {
 
 using mime::spf_result;
+using mime::detail::is_alpha;
+using mime::detail::is_digit;
 constexpr std::string_view version = "v=spf1";
-
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool is_alpha(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 /// "/24" at the end of `text`, taken off. nullopt: there is none. Numbers out of range or with leading zeros are none, and then no domain-spec either.
 std::optional<unsigned> take_length(std::string_view& text, std::string_view slash, unsigned most)

@@ -2,21 +2,18 @@
 
 #include <algorithm>
 
+#include "mime/lexer.hpp"
+
 namespace mansio::mailauth {
 namespace {
 
 constexpr std::size_t most_tags = 64;  // a signature has 13, a policy 11
 
-constexpr bool is_white(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-constexpr bool is_alpha(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-constexpr bool is_name(char c) noexcept { return is_alpha(c) || (c >= '0' && c <= '9') || c == '_'; }
-
-std::string_view trimmed(std::string_view s) noexcept
-{
-    while (!s.empty() && is_white(s.front())) s.remove_prefix(1);
-    while (!s.empty() && is_white(s.back())) s.remove_suffix(1);
-    return s;
-}
+using mime::detail::is_alpha;
+using mime::detail::is_digit;
+using mime::detail::is_white;
+using mime::detail::trim_white;
+constexpr bool is_name(char c) noexcept { return is_alpha(c) || is_digit(c) || c == '_'; }
 
 }  // namespace
 
@@ -26,13 +23,13 @@ std::optional<tag_list> tag_list::parse(std::string_view text)
     while (true) {
         auto const end = text.find(';');
         auto const spec = text.substr(0, end);
-        if (end == std::string_view::npos && trimmed(spec).empty() && !list.tags_.empty()) return list;  // after the last semicolon
+        if (end == std::string_view::npos && trim_white(spec).empty() && !list.tags_.empty()) return list;  // after the last semicolon
         auto const equals = spec.find('=');
         if (equals == std::string_view::npos) return std::nullopt;
         tag t;
-        t.name = trimmed(spec.substr(0, equals));
+        t.name = trim_white(spec.substr(0, equals));
         t.whole_value = spec.substr(equals + 1);
-        t.value = trimmed(t.whole_value);
+        t.value = trim_white(t.whole_value);
         if (t.name.empty() || !is_alpha(t.name[0]) || !std::ranges::all_of(t.name, is_name)) return std::nullopt;
         if (!std::ranges::all_of(t.value, [](char c) { return is_white(c) || (c > ' ' && c != 0x7f) || static_cast<unsigned char>(c) >= 0x80; }))
             return std::nullopt;
@@ -60,7 +57,7 @@ std::vector<std::string_view> split_colons(std::string_view value)
     std::vector<std::string_view> parts;
     while (true) {
         auto const end = value.find(':');
-        parts.push_back(trimmed(value.substr(0, end)));
+        parts.push_back(trim_white(value.substr(0, end)));
         if (end == std::string_view::npos) return parts;
         value.remove_prefix(end + 1);
     }

@@ -1,4 +1,4 @@
-// The small tokens that RFC 5322 fields share. Internal to this folder. Nothing here recurses: comments nest by a counter.
+// The small tokens that RFC 5322 fields share. For readers of mail syntax: this folder and mailauth. Nothing here recurses: comments nest by a counter.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -142,11 +142,8 @@ quick<std::optional<std::string>> rocks_engine::sealed_row(rocksdb::ColumnFamily
     if (s.IsNotFound()) return std::optional<std::string>{};
     if (s.IsIncomplete()) return std::nullopt;
     if (!s.ok()) return failed(s);
-    auto const value = unseal(key, view(found));
-    if (!value) {
-        log_.error("row_damaged", {{"key", base::to_hex(key)}});
-        return corrupt("a row fails its checksum");
-    }
+    auto const value = row_value(key, found);
+    if (!value) return fail(value);
     return std::optional<std::string>{*value};
 }
 

@@ -1,8 +1,6 @@
-#include "mailauth/dkim.hpp"
-
 #include <gtest/gtest.h>
 
-#include "base/executor.hpp"
+#include "mailauth/dkim_rig.hpp"
 #include "mailauth/tag_list.hpp"
 
 using namespace mansio;
@@ -15,12 +13,7 @@ constexpr std::string_view message =
     "From: Alice <alice@example.test>\r\nTo: bob@there.test\r\nSubject: =?utf-8?q?a?= long\r\n one\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: "
     "<1@example.test>\r\n\r\nHello  Bob,\r\n\r\nall is well.\r\n\r\n";
 
-struct setting {
-    base::manual_clock clock;
-    base::manual_executor loop{clock};
-    base::worker_pool pool{"test", 1, 8};
-    base::limits limits;
-    net::scripted_resolver dns;
+struct setting : test::dkim_rig {
     dkim_signing how(key_type t)
     {
         static signing_key const rsa = signing_key::generate(key_type::rsa);
@@ -30,22 +23,12 @@ struct setting {
         h.selector = t == key_type::rsa ? "r1" : "e1";
         h.key = t == key_type::rsa ? rsa : ed25519;
         h.now = static_cast<std::uint64_t>(std::chrono::floor<std::chrono::seconds>(clock.wall()).time_since_epoch().count());
-        dns.set_txt(dkim_key_name(h.selector, h.domain), net::dns_found<std::string>({dkim_key_record(h.key)}, true));
+        publish(dkim_key_name(h.selector, h.domain), dkim_key_record(h.key), true);
         return h;
     }
-    std::string sign(std::string_view text, dkim_signing const& h)
+    dkim_outcome only(std::string_view text)
     {
-        signed_message m{mime::octets{std::string{text}}, limits};
-        return sign_dkim(m, h) + std::string{text};
-    }
-    std::vector<dkim_outcome> verify(std::string text)
-    {
-        signed_message m{mime::octets{std::move(text)}, limits};
-        return loop.run(verify_dkim(dns, clock, pool, m));
-    }
-    dkim_outcome only(std::string text)
-    {
-        auto const all = verify(std::move(text));
+        auto const all = verify(text);
         EXPECT_EQ(all.size(), 1U);
         return all.empty() ? dkim_outcome{} : all[0];
     }

@@ -1,8 +1,7 @@
 // Published signatures, and ours checked against published keys (tests/data/dkim).
 #include <gtest/gtest.h>
 
-#include "base/executor.hpp"
-#include "mailauth/dkim.hpp"
+#include "mailauth/dkim_rig.hpp"
 #include "support/support.hpp"
 
 using namespace mansio;
@@ -29,13 +28,8 @@ std::string one_line(std::string text)
     return text;
 }
 
-/// A resolver with the keys the messages were signed with, hashing done here, and a clock at the beginning of 2026.
-struct bench {
-    base::manual_clock clock;
-    base::manual_executor loop{clock};
-    base::worker_pool pool{"test", 1, 8};
-    base::limits limits;
-    net::scripted_resolver dns;
+/// A resolver with the keys the messages were signed with, and a clock at the beginning of 2026.
+struct bench : test::dkim_rig {
     bench()
     {
         // RFC 8463 §A.2.
@@ -51,17 +45,6 @@ struct bench {
                 "ahW3KjViiAH+ghvvIhkx4xYSIc9oSwVmAl5OctMEeWUwg8Istjqz8BZeTWbf41fbNhte7Y+YqZOwq1Sd0DbvYAD9NOZK9vlfuac0598HY+"
                 "vtSBczUiKERHv1yRbcaQtZFh5wtiRrN04BLUTD21MycBX5jY"
                 "chHjPY/wIDAQAB");
-    }
-    void publish(std::string const& name, std::string record) { dns.set_txt(name, net::dns_found<std::string>({std::move(record)})); }
-    std::vector<dkim_outcome> verify(std::string const& text)
-    {
-        signed_message m{mime::octets{text}, limits};
-        return loop.run(verify_dkim(dns, clock, pool, m));
-    }
-    std::string sign(std::string const& text, dkim_signing const& how)
-    {
-        signed_message m{mime::octets{text}, limits};
-        return sign_dkim(m, how) + text;
     }
 };
 

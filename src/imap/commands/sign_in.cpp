@@ -26,8 +26,7 @@ task<result<reply>> finish_sign_in(session& s, std::string user, std::string sec
     }
     s.counts().sign_ins.add();
     s.signed_in(std::move(*user_in));
-    co_await base::yield_now{};  // what it expects of the store begins before the answer is made
-    co_return s.sign_in_accepted();
+    co_return co_await s.sign_in_accepted();
 }
 
 }  // namespace mansio::imap::commands
