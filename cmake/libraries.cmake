@@ -17,5 +17,6 @@ mansio_pkg(icui18n icu-i18n)
 mansio_pkg(fmt fmt)
 mansio_pkg(spdlog spdlog)
 mansio_pkg(curl libcurl)
+mansio_pkg(psl libpsl)
 # toml++ and CLI11 are headers only; Boost: Asio, Beast headers and libboost_json.
 find_package(Boost 1.81 REQUIRED COMPONENTS json)

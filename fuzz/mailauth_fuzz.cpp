@@ -1,10 +1,14 @@
 // links: mailauth
 // A domain's records and a message's signatures, all written by strangers. The first octet chooses; the properties: what is canonical stays as it is, a cut body
-// comes out as the whole one does, an evaluation asks the DNS a bounded number of questions, a signature never passes that nobody made.
+// comes out as the whole one does, an evaluation asks the DNS a bounded number of questions, a signature never passes that nobody made, and what
+// strangers wrote is never read back as a result of ours.
 #include <memory>
 
 #include "base/executor.hpp"
+#include "mailauth/arc.hpp"
+#include "mailauth/authentication_results.hpp"
 #include "mailauth/dkim.hpp"
+#include "mailauth/dmarc.hpp"
 #include "mailauth/spf.hpp"
 #include "mailauth/spf_macro.hpp"
 #include "mailauth/spf_record.hpp"
@@ -108,17 +112,57 @@ void check_dkim_of(std::string_view text)
     for (auto const& o : all) MANSIO_ASSERT(o.result != mime::dkim_result::pass);
 }
 
+void check_arc_of(std::string_view text)
+{
+    one_answer dns{"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="};
+    signed_message m{mime::octets{std::string{text}}, here().limits};
+    auto const found = here().loop.run(verify_arc(dns, here().clock, here().pool, m));
+    MANSIO_ASSERT(dns.questions <= 51 && found.sets <= 50);
+    MANSIO_ASSERT(found.result != mime::arc_result::pass);
+}
+
+void check_dmarc_of(std::string_view text)
+{
+    one_answer dns{std::string{text}};
+    mime::spf_outcome spf;
+    spf.result = mime::spf_result::pass;
+    spf.domain = "d.e.example.test";
+    dmarc_request r;
+    r.from = "a.b.c.example.test";
+    r.spf = &spf;
+    auto const found = here().loop.run(check_dmarc(dns, here().clock, r));
+    MANSIO_ASSERT(dns.questions <= 41);
+    for (char const c : found.record) MANSIO_ASSERT(c >= ' ' && c <= '~');
+}
+
+/// What a stranger wrote, told in our words, is read back as our results and no others.
+void check_results_of(std::string_view text)
+{
+    (void)read_authentication_results(text);
+    mime::authentication a;
+    auto& s = a.dkim.emplace_back();
+    s.domain = s.selector = s.problem = a.spf.problem = a.dmarc.domain = a.iprev.name = std::string{text.substr(0, 300)};
+    auto const field = authentication_results("mx", a, {s.domain, s.domain});
+    auto const read = read_authentication_results(field);
+    MANSIO_ASSERT(read.size() == 4 && read[3].method == "dmarc" && read[3].result == "none");
+    for (std::size_t at = field.find('\n'); at != std::string::npos; at = field.find('\n', at + 1))
+        MANSIO_ASSERT(field[at - 1] == '\r' && at + 1 < field.size() && field[at + 1] == ' ');
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t size)
 {
     if (size == 0 || size > 65536) return 0;
     std::string_view const text{reinterpret_cast<char const*>(data) + 1, size - 1};
-    switch (data[0] % 6) {
+    switch (data[0] % 9) {
     case 0: check_spf_of(text); break;
     case 1: check_dkim_of(text); break;
     case 2: (void)parse_dkim_key(text); break;
     case 3: (void)parse_dkim_signature(text); break;
+    case 6: check_arc_of(text); break;
+    case 7: check_dmarc_of(text); break;
+    case 8: check_results_of(text); break;
     case 4: check_canonical(text, canonicalization::relaxed); break;
     default: check_canonical(text, canonicalization::simple); break;
     }

@@ -12,6 +12,8 @@
 #include "accept/pipeline.hpp"
 #include "auth/sign_in.hpp"
 #include "base/bytes.hpp"
+#include "mailauth/authenticator.hpp"
+#include "net/dns.hpp"
 #include "smtp/server/server.hpp"
 #include "store/engines.hpp"
 
@@ -112,8 +114,10 @@ outcome converse(world& w, std::string_view octets, accept::door through, std::s
     base::metrics metrics;
     kept_mail boxes;
     kept_envelopes envelopes;
+    net::scripted_resolver dns;
+    mailauth::authenticator senders{{dns, stopped, random, w.pool, w.limits, metrics}, {"mx.b.cc", false, {}}};
     accept::pipeline pipeline{
-        accept::parts{w.people, *w.engine, w.spool, boxes, envelopes, w.pool, w.memory, w.limits, stopped, random, base::null_log(), metrics},
+        accept::parts{w.people, *w.engine, w.spool, boxes, envelopes, senders, w.pool, w.memory, w.limits, stopped, random, base::null_log(), metrics},
         accept::options{"mx.b.cc", "0123456789abcdef", {}, true}};
     smtp::server_options o;
     o.hostname = "mx.b.cc";

@@ -15,6 +15,7 @@ struct header_rules {
     std::string add_date, add_message_id;    ///< field bodies, put in when there is none (RFC 6409 §8); empty: not wanted
     /// Authentication-Results that name one of these authserv-ids were not made by us: they go (RFC 8601 §5, trust.md W11). Lower case.
     std::vector<std::string> own_authserv_ids;
+    bool keep_original = false;              ///< a changed header is kept as it came too: signatures are over that
 };
 
 /// Facts of the header, and its octets as they are to be kept.

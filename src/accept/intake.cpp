@@ -63,6 +63,7 @@ void intake::end_header(std::string_view header)
     header_ = filter_header(header, rules_, limits_);
     if (header_.over_limit) return refuse({552, "5.3.4", std::string{header_refusal}});
     store(header_.changed ? std::string_view{header_.text} : header);
+    if (header_.changed && rules_.keep_original) original_ = header;
     header_.text = {};
     pending_ = {};
     header_hold_ = {};

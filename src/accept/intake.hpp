@@ -35,6 +35,8 @@ public:
     [[nodiscard]] bool hopeless() const noexcept;
     /// What the header said; complete after finish().
     [[nodiscard]] filtered_header const& header() const noexcept { return header_; }
+    /// The header as it came, when it was changed on the way into the spool; else empty: the stored one is it.
+    [[nodiscard]] std::string const& original_header() const noexcept { return original_; }
 
 private:
     void end_header(std::string_view header);
@@ -49,6 +51,7 @@ private:
     std::uint64_t received_ = 0;
     bool in_header_ = true;
     filtered_header header_;
+    std::string original_;
     std::optional<reply> refused_;
 };
 

@@ -9,6 +9,7 @@
 #include "accept/reply.hpp"
 #include "auth/directory.hpp"
 #include "mime/address.hpp"
+#include "mime/authentication.hpp"
 #include "mime/message.hpp"
 #include "store/engine.hpp"
 
@@ -67,6 +68,8 @@ struct message {
     mime::octets octets;
     std::shared_ptr<mime::summary const> summary;
     std::shared_ptr<store::staged_blob const> blob;
+    std::shared_ptr<mime::authentication const> authentication; ///< nullptr: nobody was asked
+    std::string results;                                        ///< our Authentication-Results field, CRLF at its end; empty: none
 
     /// What the commit stage answers: one, or with LMTP one for each of `recipients`.
     std::vector<reply> outcomes;

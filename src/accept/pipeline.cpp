@@ -16,9 +16,10 @@ constexpr std::array on_connect{stage{"connect", &stages::connect}};
 constexpr std::array on_greet{stage{"greet", &stages::greet}};
 constexpr std::array on_sender{stage{"sender", &stages::sender}};
 constexpr std::array on_recipient{stage{"recipient", &stages::recipient}};
-constexpr std::array on_message{stage{"octets", &stages::octets}, stage{"parse", &stages::parse}, stage{"commit", &stages::commit}};
-constexpr std::array stage_names{on_connect[0].name, on_greet[0].name,   on_sender[0].name, on_recipient[0].name,
-                                 on_message[0].name, on_message[1].name, on_message[2].name};
+constexpr std::array on_message{stage{"octets", &stages::octets}, stage{"parse", &stages::parse}, stage{"authenticate", &stages::authenticate},
+                                stage{"commit", &stages::commit}};
+constexpr std::array stage_names{on_connect[0].name, on_greet[0].name,   on_sender[0].name,  on_recipient[0].name,
+                                 on_message[0].name, on_message[1].name, on_message[2].name, on_message[3].name};
 constexpr std::array doors{door::mx, door::submission, door::lmtp};
 }  // namespace
 
@@ -143,6 +144,7 @@ void pipeline::open(message& m)
     auto& shop = impl_->shop;
     header_rules rules;
     rules.own_authserv_ids = shop.authserv_ids;
+    rules.keep_original = m.from->through == door::mx;
     if (m.from->through == door::submission) {
         rules.remove_bcc = true;
         rules.add_date = mime::format_date({std::chrono::floor<std::chrono::seconds>(shop.with.clock.wall()).time_since_epoch().count(), 0});

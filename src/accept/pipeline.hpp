@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
+#include "mailauth/authenticator.hpp"
 #include "queue/queue.hpp"
 #include "store/account.hpp"
 #include "store/spool.hpp"
@@ -80,6 +81,7 @@ struct parts {
     store::spool& spool;
     mailboxes& local;
     envelopes& queue;
+    mailauth::authenticator& senders;
     base::worker_pool& pool;            ///< parses what is too large to parse inline
     base::memory_budget& memory;        ///< limits.memory_in_flight
     base::limits const& limits;
@@ -93,9 +95,12 @@ struct options {
     std::string srs_key;                ///< ≥ 16 octets, from keys/
     std::vector<std::string> authserv_ids;  ///< further names of ours in Authentication-Results
     bool address_limits = true;         ///< harvesting is counted and answered (trust.md W13)
+    bool check_senders = true;          ///< SPF, DKIM, ARC and DMARC of what comes through the MX, but from this machine itself
+    bool obey_dmarc = true;             ///< what fails and its domain wants rejected is; else it is only told
 };
 
-/// Stages, in order: connect · greet · sender · recipient (for each) · octets · parse · commit. A protocol calls one method at each of its steps;
+/// Stages, in order: connect · greet · sender · recipient (for each) · octets · parse ·
+/// authenticate · commit. A protocol calls one method at each of its steps;
 /// each runs the stages of that step until one does not go on, times them (mansio_accept_stage_seconds) and logs who refused and why.
 /// One object serves all connections. Threads: any executor; a message belongs to one conversation.
 class pipeline {

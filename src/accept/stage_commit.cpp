@@ -4,6 +4,7 @@
 #include "accept/stages.hpp"
 #include "accept/trace.hpp"
 #include "base/bytes.hpp"
+#include "mailauth/domain_names.hpp"
 
 namespace mansio::accept::stages {
 namespace {
@@ -63,6 +64,16 @@ task<result<void>> stage_blob(workshop& w, message& m)
     co_return result<void>{};
 }
 
+/// Whether a bounce goes to whoever sent it, and not to somebody whose address was taken (trust.md R4).
+bool sender_proved(message const& m)
+{
+    if (!m.authentication || !m.sender) return false;
+    auto const& found = *m.authentication;
+    if (found.spf.result == mime::spf_result::pass) return true;
+    auto const domain = base::to_lower_ascii(m.sender->domain);
+    return std::ranges::any_of(found.dkim, [&](auto const& s) { return s.result == mime::dkim_result::pass && mailauth::is_same_or_below(domain, s.domain); });
+}
+
 /// The sender that goes out for a forwarded recipient; empty: the envelope's own.
 task<result<std::string>> outgoing_sender(workshop& w, message const& m, chosen const& c)
 {
@@ -95,7 +106,7 @@ task<reply> enqueue(workshop& w, message& m, std::vector<chosen> targets, std::s
     s.message_id = m.summary->message_id;
     s.body_8bit = m.body_8bit;
     s.smtputf8 = m.smtputf8;
-    s.authenticated = m.from->signed_in();
+    s.authenticated = m.from->signed_in() || sender_proved(m);
     auto const id = co_await w.with.queue.enqueue(std::move(s));
     if (!id) co_return reply_for(id.error(), {452, "4.3.1", "the queue is full, try again later"});
     m.queued_as = *id;
@@ -166,7 +177,7 @@ stage_result commit(workshop& w, message& m)
         co_return decision::stop({554, "5.4.6", "the message was delivered here before: it is in a loop"});
     auto const staged = co_await stage_blob(w, m);
     if (!staged) co_return decision::stop(reply_for(staged.error(), store_full));
-    auto const trace = received_field(m, w.set.hostname, w.with.clock.wall());
+    auto const trace = m.results + received_field(m, w.set.hostname, w.with.clock.wall());
     if (lmtp) {
         co_await each_recipient(w, m, trace);
         co_return decision::pass();

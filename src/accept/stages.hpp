@@ -25,6 +25,7 @@ stage_result sender(workshop& w, message& m);
 stage_result recipient(workshop& w, message& m);
 stage_result octets(workshop& w, message& m);
 stage_result parse(workshop& w, message& m);
+stage_result authenticate(workshop& w, message& m);
 stage_result commit(workshop& w, message& m);
 }  // namespace stages
 

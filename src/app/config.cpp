@@ -67,6 +67,17 @@ std::vector<known_key> const& known_keys()
          "Networks that are not global but may be connected to all the same: \"10.20.0.0/16\". Everything else private is refused.", true},
         {"relay.ca_file", &config::relay_ca_file, "PEM file of certificate authorities for outgoing TLS. Empty: the system's."},
         {"relay.port", &config::relay_port, "Port of other servers' MX."},
+        {"authentication.check", &config::check_senders,
+         "Whether SPF, DKIM, ARC and DMARC of what other servers bring are checked and told in Authentication-Results. Connections from this machine itself "
+         "never are."},
+        {"authentication.obey_dmarc", &config::obey_dmarc,
+         "Whether a message that fails DMARC is refused when its From domain asks for that (p=reject). If not, the failure is only told."},
+        {"authentication.organizational_domain", &config::organizational_domain,
+         "How DMARC finds the domain of an organisation: asking the DNS label by label (RFC 9989), or by the public suffix list (RFC 7489).", false,
+         "tree-walk|public-suffix"},
+        {"authentication.trusted_sealers", &config::trusted_sealers,
+         "Domains whose ARC seals are believed: a message that fails DMARC is taken all the same when such a mailing list or forwarder says that it passed "
+         "before it was changed. In lower case: [\"lists.example.org\"]."},
         {"imap.off", &config::imap_off,
          "IMAP extensions switched off for everybody, as CAPABILITY names them: [\"NOTIFY\"]. For one account: mansio account set --imap-off."},
         {"imap.metadata", &config::imap_metadata,

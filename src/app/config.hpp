@@ -32,6 +32,10 @@ struct config {
     std::string relay_ca_file;
     std::uint64_t relay_port = 25;
 
+    bool check_senders = true, obey_dmarc = true;
+    std::string organizational_domain = "tree-walk";
+    std::vector<std::string> trusted_sealers;
+
     std::vector<std::string> imap_off, imap_metadata;
     std::string pop3_keep = "forever";
     std::uint64_t pop3_login_delay = 0;

@@ -62,6 +62,7 @@ struct server_process::impl {
     std::unique_ptr<queue::mail_queue> mail;
     std::unique_ptr<smtp::local_mailboxes> mailboxes;
     std::unique_ptr<smtp::queued_envelopes> envelopes;
+    std::unique_ptr<mailauth::authenticator> senders;
     std::unique_ptr<accept::pipeline> pipeline;
 
     std::unique_ptr<smtp::server> smtp;

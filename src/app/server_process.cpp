@@ -123,11 +123,16 @@ void server_process::impl::build_mail()
                                                queue::mail_queue::options{settings.hostname, "postmaster@" + settings.hostname});
     mailboxes = std::make_unique<smtp::local_mailboxes>(*delivery, *accounts);
     envelopes = std::make_unique<smtp::queued_envelopes>(*mail);
-    accept::parts p{*directory, *engine, *spool, *mailboxes, *envelopes, pool, in_flight, settings.limits, clock, random, log, metrics};
+    senders = std::make_unique<mailauth::authenticator>(
+        mailauth::authenticator_parts{*dns, clock, random, pool, settings.limits, metrics},
+        mailauth::authenticator_options{settings.hostname, settings.organizational_domain == "public-suffix", settings.trusted_sealers});
+    accept::parts p{*directory, *engine, *spool, *mailboxes, *envelopes, *senders, pool, in_flight, settings.limits, clock, random, log, metrics};
     accept::options ao;
     ao.hostname = settings.hostname;
     ao.srs_key = srs_key;
     ao.address_limits = settings.per_address_limits;
+    ao.check_senders = settings.check_senders;
+    ao.obey_dmarc = settings.obey_dmarc;
     pipeline = std::make_unique<accept::pipeline>(p, std::move(ao));
 }
 

@@ -168,6 +168,9 @@ task<result<void>> directory::impl::do_remove_domain(std::string name)
     if (!used->empty()) co_return fail(fault::kind::refused, "accounts or aliases still use this domain: remove them first");
     std::vector<store::key_guard> guards{{key, **now}};
     std::vector<store::row_change> changes;
+    auto const keys = co_await scan_all(store::key_range::prefix(rows::signing_key_prefix(name)), slice);
+    if (!keys) co_return fail(keys);
+    for (auto const& k : *keys) changes.push_back(erase(k.key));
     changes.push_back(erase(key));
     auto done = co_await commit(std::move(guards), std::move(changes), "remove domain");
     ++pop3_generation;

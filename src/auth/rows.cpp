@@ -140,6 +140,15 @@ std::string last_use_prefix(account_number n) { return with_number("u/", n); }
 std::string last_use_key(account_number n, std::string_view id) { return with_number("u/", n) + std::string{id}; }
 std::string portal_key(account_number n) { return with_number("p/", n); }
 
+std::string signing_key_prefix() { return "y/"; }
+std::string signing_key_prefix(std::string_view domain)
+{
+    auto key = signing_key_prefix() + std::string{domain};
+    key.push_back('\0');
+    return key;
+}
+std::string signing_key(std::string_view domain, std::string_view selector) { return signing_key_prefix(domain) + std::string{selector}; }
+
 std::optional<account_number> number_of(std::string_view key) noexcept
 {
     if (key.size() != 10) return std::nullopt;

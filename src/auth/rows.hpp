@@ -30,6 +30,9 @@ inline constexpr store::partition_id partition{store::partition_kind::directory,
 [[nodiscard]] std::string last_use_prefix(account_number n);
 [[nodiscard]] std::string last_use_key(account_number n, std::string_view id);
 [[nodiscard]] std::string portal_key(account_number n);
+[[nodiscard]] std::string signing_key_prefix();
+[[nodiscard]] std::string signing_key_prefix(std::string_view domain);
+[[nodiscard]] std::string signing_key(std::string_view domain, std::string_view selector);
 /// The number at the end of n/, m/, i/ keys.
 [[nodiscard]] std::optional<account_number> number_of(std::string_view key) noexcept;
 

@@ -14,16 +14,7 @@
 
 namespace mansio::mailauth {
 
-/// One signature and what it is worth.
-struct dkim_outcome {
-    mime::dkim_result result = mime::dkim_result::none;
-    std::string domain, selector, identity, algorithm;  ///< d=, s=, i=, a=; empty: could not be read
-    std::string signature_start;  ///< the first octets of b=, in base64: header.b of Authentication-Results (RFC 6008)
-    unsigned key_bits = 0;        ///< 0: no key was found
-    bool testing = false;         ///< the key says t=y
-    bool secure = false;          ///< the key was validated by DNSSEC
-    std::string problem;          ///< why not pass, printable
-};
+using mime::dkim_outcome;
 
 /// Every signature of the message, in the order of its fields; at most ten are looked into. Empty: not signed.
 /// Bounds: one question to the DNS each, twenty seconds in all. A message of more than 256 KiB is hashed on `pool`; when that is full: temperror.

@@ -2,11 +2,11 @@
 #include <map>
 
 #include "mailauth/dkim.hpp"
+#include "mailauth/folded_field.hpp"
+#include "mailauth/message_signing.hpp"
 
 namespace mansio::mailauth {
 namespace {
-
-constexpr std::size_t line = 76;
 
 /// Each is signed as often as it is there. Those that are `sealed` are named once more: another one added on the way breaks the signature (§8.15).
 struct signed_field {
@@ -40,6 +40,10 @@ constexpr std::array<signed_field, 26> signed_fields{{{"From", true},
                                                       {"List-Post", false},
                                                       {"Auto-Submitted", false}}};
 
+}  // namespace
+
+std::string dkim_key_record(signing_key const& key) { return "v=DKIM1; k=" + std::string{name_of(key.type())} + "; p=" + base::to_base64(key.public_octets()); }
+
 std::vector<std::string> fields_to_sign(mime::header_block const& header)
 {
     std::map<std::string, std::size_t> counts;
@@ -52,58 +56,8 @@ std::vector<std::string> fields_to_sign(mime::header_block const& header)
     return names;
 }
 
-/// Gathers a field's text, going to a new line where the next word would make this one too long.
-class folded {
-public:
-    explicit folded(std::string first) : text_(std::move(first)), column_(text_.size()) {}
-    /// A word that must not be cut; a blank goes before it.
-    void word(std::string_view w)
-    {
-        if (column_ + 1 + w.size() > line) {
-            text_ += "\r\n";
-            column_ = 0;
-        }
-        text_ += ' ';
-        text_ += w;
-        column_ += 1 + w.size();
-    }
-    /// What may be cut anywhere, and takes blanks.
-    void run(std::string_view octets)
-    {
-        while (!octets.empty()) {
-            if (column_ >= line) {
-                text_ += "\r\n ";
-                column_ = 1;
-            }
-            auto const some = octets.substr(0, line - column_);
-            text_ += some;
-            column_ += some.size();
-            octets.remove_prefix(some.size());
-        }
-    }
-    /// Right behind the last word.
-    void tail(std::string_view w)
-    {
-        text_ += w;
-        column_ += w.size();
-    }
-    [[nodiscard]] std::string const& text() const noexcept { return text_; }
-
-private:
-    std::string text_;
-    std::size_t column_;
-};
-
-}  // namespace
-
-std::string dkim_key_record(signing_key const& key) { return "v=DKIM1; k=" + std::string{name_of(key.type())} + "; p=" + base::to_base64(key.public_octets()); }
-
-std::string sign_dkim(signed_message& message, dkim_signing const& how)
+void put_signature(folded_field& f, signed_message& message, std::span<std::string const> names, dkim_signing const& how)
 {
-    auto const names = fields_to_sign(message.header());
-    MANSIO_ASSERT(mime::find_field(message.header(), "From") != nullptr);
-    folded f{"DKIM-Signature:"};
-    f.word("v=1;");
     f.word("a=" + std::string{name_of(how.key.type())} + "-sha256;");
     f.word("c=relaxed/relaxed;");
     f.word("d=" + how.domain + ";");
@@ -115,7 +69,16 @@ std::string sign_dkim(signed_message& message, dkim_signing const& how)
     f.word("b=");
     auto const digest = message.hash_header(names, canonicalization::relaxed, f.text());
     f.run(base::to_base64(how.key.sign(digest)));
-    return f.text() + "\r\n";
+    f.tail("\r\n");
+}
+
+std::string sign_dkim(signed_message& message, dkim_signing const& how)
+{
+    MANSIO_ASSERT(mime::find_field(message.header(), "From") != nullptr);
+    folded_field f{"DKIM-Signature:"};
+    f.word("v=1;");
+    put_signature(f, message, fields_to_sign(message.header()), how);
+    return f.text();
 }
 
 }  // namespace mansio::mailauth

@@ -72,40 +72,62 @@ result<void> read_optional(tag_list const& tags, dkim_signature& s)
     }
     if (!read_time(tags, "t", s.made) || !read_time(tags, "x", s.expires)) return wrong("t= or x= is no time");
     if (s.made && s.expires && *s.expires <= *s.made) return wrong("x= is not after t=");
-    s.identity = tags.find("i") != nullptr ? without_white(*tags.get("i")) : "@" + s.domain;
-    if (!is_within(s.identity, s.domain)) return wrong("i= is not within d=");
     return {};
 }
 
+/// What a DKIM-Signature and an ARC-Message-Signature have in common.
+result<dkim_signature> read_signature(tag_list const& tags, std::initializer_list<char const*> required)
+{
+    for (auto const* name : required)
+        if (tags.find(name) == nullptr) return wrong(std::string{"required tag "} + name + "= is missing");
+    dkim_signature s;
+    if (auto const key = read_signing_tags(tags, s); !key) return fail(key);
+    auto const body_hash = base::from_base64(without_white(*tags.get("bh")));
+    if (!body_hash || body_hash->size() != (s.sha1 ? 20U : 32U)) return wrong("bh= is not the base64 of a hash");
+    s.body_hash = *body_hash;
+    for (auto const name : split_colons(*tags.get("h"))) {
+        if (!is_field_name(name) || s.fields.size() == most_fields) return wrong("h= is no list of field names");
+        s.fields.emplace_back(name);
+    }
+    if (std::ranges::none_of(s.fields, [](auto const& f) { return base::equal_ignoring_case(f, "From"); })) return wrong("From is not signed");
+    if (auto const rest = read_optional(tags, s); !rest) return fail(rest);
+    return s;
+}
+
 }  // namespace
+
+result<void> read_signing_tags(tag_list const& tags, dkim_signature& s)
+{
+    if (!read_algorithm(*tags.get("a"), s)) return wrong("unknown algorithm a=" + base::printable(*tags.get("a"), 40));
+    auto const signature = base::from_base64(without_white(*tags.get("b")));
+    if (!signature || signature->empty()) return wrong("b= is not base64");
+    s.signature = *signature;
+    s.value = tags.find("b")->whole_value;
+    s.domain = base::to_lower_ascii(*tags.get("d"));
+    s.selector = base::to_lower_ascii(*tags.get("s"));
+    s.identity = "@" + s.domain;
+    if (!is_dns_name(s.domain, 2)) return wrong("d= is no domain name");
+    if (!is_dns_name(s.selector, 1)) return wrong("s= is no name");
+    return {};
+}
 
 result<dkim_signature> parse_dkim_signature(std::string_view field_body)
 {
     auto const tags = tag_list::parse(field_body);
     if (!tags) return wrong("not a list of tags, or a tag twice");
-    for (auto const* required : {"v", "a", "b", "bh", "d", "h", "s"})
-        if (tags->find(required) == nullptr) return wrong(std::string{"required tag "} + required + "= is missing");
-    dkim_signature s;
+    auto s = read_signature(*tags, {"v", "a", "b", "bh", "d", "h", "s"});
+    if (!s) return s;
     if (*tags->get("v") != "1") return wrong("unknown version v=" + base::printable(*tags->get("v"), 20));
-    if (!read_algorithm(*tags->get("a"), s)) return wrong("unknown algorithm a=" + base::printable(*tags->get("a"), 40));
-    auto const signature = base::from_base64(without_white(*tags->get("b")));
-    auto const body_hash = base::from_base64(without_white(*tags->get("bh")));
-    if (!signature || signature->empty()) return wrong("b= is not base64");
-    if (!body_hash || body_hash->size() != (s.sha1 ? 20U : 32U)) return wrong("bh= is not the base64 of a hash");
-    s.signature = *signature;
-    s.body_hash = *body_hash;
-    s.value = tags->find("b")->whole_value;
-    s.domain = base::to_lower_ascii(*tags->get("d"));
-    s.selector = base::to_lower_ascii(*tags->get("s"));
-    if (!is_dns_name(s.domain, 2)) return wrong("d= is no domain name");
-    if (!is_dns_name(s.selector, 1)) return wrong("s= is no name");
-    for (auto const name : split_colons(*tags->get("h"))) {
-        if (!is_field_name(name) || s.fields.size() == most_fields) return wrong("h= is no list of field names");
-        s.fields.emplace_back(name);
-    }
-    if (std::ranges::none_of(s.fields, [](auto const& f) { return base::equal_ignoring_case(f, "From"); })) return wrong("From is not signed");
-    if (auto const rest = read_optional(*tags, s); !rest) return fail(rest);
+    if (auto const i = tags->get("i")) s->identity = without_white(*i);
+    if (!is_within(s->identity, s->domain)) return wrong("i= is not within d=");
     return s;
+}
+
+result<dkim_signature> parse_arc_message_signature(std::string_view field_body)
+{
+    auto const tags = tag_list::parse(field_body);
+    if (!tags) return wrong("not a list of tags, or a tag twice");
+    return read_signature(*tags, {"i", "a", "b", "bh", "d", "h", "s"});
 }
 
 result<dkim_key> parse_dkim_key(std::string_view record)

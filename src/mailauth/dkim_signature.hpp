@@ -9,6 +9,7 @@
 #include "base/result.hpp"
 #include "mailauth/canonical.hpp"
 #include "mailauth/keys.hpp"
+#include "mailauth/tag_list.hpp"
 
 namespace mansio::mailauth {
 
@@ -29,6 +30,11 @@ struct dkim_signature {
 };
 /// The body of a DKIM-Signature field. Errors: syntax; `say` names what is wrong ("required tag bh= is missing").
 [[nodiscard]] result<dkim_signature> parse_dkim_signature(std::string_view field_body);
+
+/// The body of an ARC-Message-Signature field (RFC 8617 §4.1.2): the same without v=, and i= is an instance. Errors as above.
+[[nodiscard]] result<dkim_signature> parse_arc_message_signature(std::string_view field_body);
+/// Of a list that has them: a=, b=, d= and s=.
+[[nodiscard]] result<void> read_signing_tags(tag_list const& tags, dkim_signature& s);
 
 struct dkim_key {
     key_type type = key_type::rsa;

@@ -4,7 +4,18 @@
 
 namespace mansio::mailauth {
 
-signed_message::signed_message(mime::octets whole, base::limits const& limits) : whole_(std::move(whole)), header_(mime::parse_header(whole_.view(), limits)) {}
+signed_message::signed_message(mime::octets whole, base::limits const& limits)
+    : whole_(std::move(whole)),
+      header_(mime::parse_header(whole_.view(), limits)),
+      body_offset_(header_.body_offset)
+{}
+
+signed_message::signed_message(std::string header, mime::octets stored, std::size_t body_offset, base::limits const& limits)
+    : whole_(std::move(stored)),
+      own_header_(std::move(header)),
+      header_(mime::parse_header(*own_header_, limits)),
+      body_offset_(body_offset)
+{}
 
 signed_message::body const& signed_message::hash_body(canonicalization how)
 {
@@ -13,7 +24,7 @@ signed_message::body const& signed_message::hash_body(canonicalization how)
     constexpr std::size_t piece = 1U << 20U;
     base::sha256_stream hash;
     canonical_body canonical{how, [&](std::string_view octets) { hash.feed(octets); }};
-    for (auto at = header_.body_offset; at < whole_.size(); at += piece) {
+    for (auto at = body_offset_; at < whole_.size(); at += piece) {
         canonical.feed(whole_.view().substr(at, piece));
         whole_.done_with(at);
     }

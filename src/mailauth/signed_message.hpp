@@ -19,9 +19,13 @@ namespace mansio::mailauth {
 class signed_message {
 public:
     signed_message(mime::octets whole, base::limits const& limits);
+    /// A message whose header was changed since it came: `header` is how it came, with its empty line; the body begins at `body_offset` of `stored`.
+    signed_message(std::string header, mime::octets stored, std::size_t body_offset, base::limits const& limits);
+    signed_message(signed_message const&) = delete;
+    signed_message& operator=(signed_message const&) = delete;
     [[nodiscard]] mime::header_block const& header() const noexcept { return header_; }
     /// A field with its name and line end, as it stands. Views point into the message.
-    [[nodiscard]] std::string_view text_of(mime::field_view const& f) const noexcept { return whole_.view().substr(f.offset, f.length); }
+    [[nodiscard]] std::string_view text_of(mime::field_view const& f) const noexcept { return header_text().substr(f.offset, f.length); }
     struct body {
         base::sha256_digest hash{};
         [[nodiscard]] std::string_view octets() const noexcept { return {reinterpret_cast<char const*>(hash.data()), hash.size()}; }  ///< of the hash: of bh=
@@ -35,8 +39,11 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return whole_.size(); }
 
 private:
+    [[nodiscard]] std::string_view header_text() const noexcept { return own_header_ ? std::string_view{*own_header_} : whole_.view(); }
     mime::octets whole_;
+    std::optional<std::string> own_header_;
     mime::header_block header_;
+    std::size_t body_offset_;
     std::array<std::optional<body>, 2> bodies_;
 };
 

@@ -18,14 +18,7 @@ struct spf_request {
     std::string receiver;   ///< our host name
 };
 
-struct spf_outcome {
-    mime::spf_result result = mime::spf_result::none;
-    std::string domain;       ///< that was asked for
-    bool of_helo = false;     ///< the reverse-path was null
-    std::string mechanism;    ///< that decided, as published; empty: none did
-    std::string problem;      ///< of temperror and permerror: what was wrong, printable
-    std::string explanation;  ///< of fail: what the domain wants said (§6.2), printable ASCII, at most 400 octets; a stranger's words
-};
+using mime::spf_outcome;
 
 /// check_host(). Bounds: ten terms that ask the DNS, two of them in vain, ten addresses of an MX or PTR (§4.6.4), twenty seconds in all.
 /// `dns` outlives the call. Threads: any; answers on the awaiting executor.

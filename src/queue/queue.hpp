@@ -46,7 +46,7 @@ struct envelope {
     std::uint64_t size = 0;              ///< prefix and blob
     std::string session, message_id;     ///< for the log
     bool body_8bit = false, smtputf8 = false;
-    bool authenticated = false;          ///< submitted by one of ours: may be bounced to its sender
+    bool authenticated = false;          ///< submitted by one of ours, or SPF or DKIM prove its sender: may be bounced to it (trust.md R4)
     base::wall_time accepted;
     std::chrono::seconds age{0};         ///< monotonic time in the queue, so that a clock jump bounces nothing (D10)
     std::string held;                    ///< not tried, reason for people; empty: not held

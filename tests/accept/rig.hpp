@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "accept/pipeline.hpp"
+#include "mailauth/authenticator.hpp"
+#include "net/dns.hpp"
 #include "base/clock.hpp"
 #include "store/engines.hpp"
 
@@ -74,6 +76,9 @@ struct accept_rig {
     std::unique_ptr<store::spool> spool;
     std::unique_ptr<counted_mailboxes> boxes;
     counted_envelopes envelopes;
+    net::scripted_resolver dns;
+    std::unique_ptr<mailauth::authenticator> senders;
+    accept::options options{"mx.example.test", "0123456789abcdef0123456789abcdef", {}};
     std::unique_ptr<accept::pipeline> pipeline;
     store::account_number alice = 0, bob = 0;
     std::function<void(base::limits&)> set_limits;
@@ -86,9 +91,16 @@ struct accept_rig {
         spool = std::make_unique<store::spool>(std::filesystem::temp_directory_path().string(), limits.memory_per_message, memory);
         boxes = std::make_unique<counted_mailboxes>(*engine);
         alice = populate();
-        pipeline =
-            std::make_unique<accept::pipeline>(accept::parts{*people, *engine, *spool, *boxes, envelopes, pool, memory, limits, clock, random, log, metrics},
-                                               accept::options{"mx.example.test", "0123456789abcdef0123456789abcdef", {}, true});
+        senders = std::make_unique<mailauth::authenticator>(mailauth::authenticator_parts{dns, clock, random, pool, limits, metrics},
+                                                            mailauth::authenticator_options{"mx.example.test", false, {"sealer.test"}});
+        build();
+    }
+
+    /// Anew, as `options` say.
+    void build()
+    {
+        pipeline = std::make_unique<accept::pipeline>(
+            accept::parts{*people, *engine, *spool, *boxes, envelopes, *senders, pool, memory, limits, clock, random, log, metrics}, options);
     }
 
     store::account_number populate()

@@ -138,7 +138,7 @@ TEST(signed_message, of_several_fields_the_last_is_taken_first)
     EXPECT_EQ(m.hash_header(names, canonicalization::simple, "S: b="), base::sha256("x: 4\r\nY: 3\r\nX: 2\r\nS: b="));
 }
 
-TEST(dkim, what_we_do_not_take)
+TEST(catalogue, M1_signatures_that_prove_too_little)
 {
     setting s;
     auto h = s.how(key_type::ed25519);
@@ -163,7 +163,7 @@ TEST(dkim, what_we_do_not_take)
     EXPECT_EQ(s.only(changed(signed_now, "v=1;", "v=1; i=@sub.example.test;")).problem, "the key does not take an i= below its domain");
 }
 
-TEST(dkim, a_flood_of_signatures_is_bounded_and_nothing_signed_is_nothing)
+TEST(catalogue, M1_a_flood_of_signatures_is_bounded_and_nothing_signed_is_nothing)
 {
     setting s;
     EXPECT_TRUE(s.verify(std::string{message}).empty());

@@ -9,7 +9,8 @@ namespace {
 using accept::door;
 
 std::string const envelope = "MAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n";
-std::string const second = "MAIL FROM:<admin@evil.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\nSubject: smuggled\r\n\r\nsmuggled\r\n.\r\n";
+std::string const second =
+    "MAIL FROM:<admin@evil.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\nFrom: x@elsewhere.example\r\nSubject: smuggled\r\n\r\nsmuggled\r\n.\r\n";
 
 /// Sends `ending` where one of two servers might see the end of the message, a second message behind it, and the true end.
 /// Answers what arrived.
@@ -21,7 +22,7 @@ std::vector<std::string> smuggle(std::string_view ending, door through, std::str
     (void)p.line(through == door::lmtp ? "LHLO client.example" : "EHLO client.example");
     auto const mail = through == door::submission ? std::string{"MAIL FROM:<alice@example.test>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n"} : envelope;
     EXPECT_EQ(smtp_peer::last_code(p.say(mail)), "354");
-    auto const reply = p.say("Subject: one\r\n\r\none" + std::string{ending} + second + "\r\n.\r\n");
+    auto const reply = p.say("From: x@elsewhere.example\r\nSubject: one\r\n\r\none" + std::string{ending} + second + "\r\n.\r\n");
     if (said != nullptr) *said = reply;
     EXPECT_EQ(p.code("NOOP"), "250");
     return r.mail_of(r.bob);
@@ -80,7 +81,7 @@ TEST(catalogue, W2_submission_mends_line_ends_once)
     smtp_peer p{r, door::submission};
     p.sign_in();
     EXPECT_EQ(smtp_peer::last_code(p.say("MAIL FROM:<alice@example.test>\r\nRCPT TO:<far@third.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")), "354");
-    EXPECT_EQ(smtp_peer::last_code(p.say("Subject: a\nTo: b\r\rone\rtwo\nthree\r\n.\n\r\n.\r\n")), "250");
+    EXPECT_EQ(smtp_peer::last_code(p.say("From: x@elsewhere.example\r\nSubject: a\nTo: b\r\rone\rtwo\nthree\r\n.\n\r\n.\r\n")), "250");
     ASSERT_EQ(r.envelopes.queued.size(), 1U);
     // What the relay would send: read from the blob of the envelope.
     auto const& q = r.envelopes.queued.front();
@@ -90,7 +91,7 @@ TEST(catalogue, W2_submission_mends_line_ends_once)
     c.add_holders.push_back({q.blob->id(), {c.where, "q"}});
     r.must(r.engine->commit(std::move(c)));
     auto const text = q.prefix + r.must(r.engine->blob_read(q.blob->id(), 0, 1U << 20U));
-    EXPECT_NE(text.find("Subject: a\r\nTo: b\r\n\r\none\r\ntwo\r\nthree\r\n\r\n\r\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("From: x@elsewhere.example\r\nSubject: a\r\nTo: b\r\n\r\none\r\ntwo\r\nthree\r\n\r\n\r\n"), std::string::npos) << text;
 }
 
 TEST(catalogue, W3_bdat_never_loses_its_place)
@@ -107,7 +108,7 @@ TEST(catalogue, W3_bdat_never_loses_its_place)
         EXPECT_EQ(p.code("EHLO client.example"), "250");                          // forgets the chunks
         EXPECT_EQ(p.say("BDAT 6 LAST\r\nQUIT\r\n").substr(0, 3), "503");
         EXPECT_EQ(smtp_peer::last_code(p.say(envelope)), "354");
-        EXPECT_EQ(smtp_peer::last_code(p.say("A: b\r\n\r\n.\r\n")), "250");
+        EXPECT_EQ(smtp_peer::last_code(p.say("From: x@elsewhere.example\r\n\r\n.\r\n")), "250");
         EXPECT_EQ(p.say("BDAT 6 LAST\r\nQUIT\r\n").substr(0, 3), "503");          // after DATA
         EXPECT_EQ(p.code("NOOP"), "250");
     }
@@ -197,7 +198,7 @@ TEST(catalogue, W4_state_is_forgotten)
     auto const offered = p.line("EHLO after.example");
     EXPECT_EQ(offered.find("STARTTLS"), std::string::npos);
     EXPECT_EQ(smtp_peer::last_code(p.say(envelope)), "354");
-    EXPECT_EQ(smtp_peer::last_code(p.say("A: b\r\n\r\n.\r\n")), "250");
+    EXPECT_EQ(smtp_peer::last_code(p.say("From: x@elsewhere.example\r\n\r\n.\r\n")), "250");
     auto const mail = r.mail_of(r.bob);
     ASSERT_EQ(mail.size(), 1U);
     EXPECT_NE(mail[0].find("from after.example"), std::string::npos);
@@ -285,7 +286,7 @@ TEST(catalogue, W8_header_octets_are_kept_raw_and_escaped_in_the_log)
     smtp_peer p{r, door::mx};
     (void)p.line("EHLO client.example");
     EXPECT_EQ(smtp_peer::last_code(p.say(envelope)), "354");
-    std::string const header{"Subject: a\0b\x1b[2J\x80\r\nMessage-ID: <x\x1b[31m\0y@z>\r\n", 45};
+    std::string const header{"From: x@elsewhere.example\r\nSubject: a\0b\x1b[2J\x80\r\nMessage-ID: <x\x1b[31m\0y@z>\r\n", 72};
     EXPECT_EQ(smtp_peer::last_code(p.say(header + "\r\nafter the NUL\r\n.\r\n")), "250");
     auto const mail = r.mail_of(r.bob);
     ASSERT_EQ(mail.size(), 1U);
@@ -331,7 +332,7 @@ TEST(catalogue, W10_addresses_at_and_over_their_bounds)
     EXPECT_NE(said.find("452 4.5.3"), std::string::npos);
     EXPECT_EQ(smtp_peer::last_code(said), "452");
     EXPECT_EQ(p.code("DATA"), "354");
-    EXPECT_EQ(smtp_peer::last_code(p.say("A: b\r\n\r\n.\r\n")), "250");
+    EXPECT_EQ(smtp_peer::last_code(p.say("From: x@elsewhere.example\r\n\r\n.\r\n")), "250");
     ASSERT_EQ(r.envelopes.queued.size(), 1U);
     EXPECT_EQ(r.envelopes.queued.front().recipients.size(), r.limits.smtp_recipients);
 }
@@ -342,7 +343,8 @@ TEST(catalogue, W11_names_from_outside_write_no_fields)
     smtp_peer p{r, door::mx};
     (void)p.line("EHLO (evil)\"<>;X-Forged:1");
     EXPECT_EQ(smtp_peer::last_code(p.say(envelope)), "354");
-    EXPECT_EQ(smtp_peer::last_code(p.say("Authentication-Results: mx.example.test; dmarc=pass\r\nSubject: x\r\n\r\n.\r\n")), "250");
+    EXPECT_EQ(smtp_peer::last_code(p.say("Authentication-Results: mx.example.test; dmarc=pass\r\nFrom: x@elsewhere.example\r\nSubject: x\r\n\r\n.\r\n")),
+              "250");
     auto const mail = r.mail_of(r.bob);
     ASSERT_EQ(mail.size(), 1U);
     EXPECT_NE(mail[0].find("from ?evil????"), std::string::npos) << mail[0];
@@ -351,7 +353,7 @@ TEST(catalogue, W11_names_from_outside_write_no_fields)
 
 TEST(catalogue, W12_header_bombs)
 {
-    std::string fields, tos, folded = "Subject: x\r\n";
+    std::string fields, tos, folded = "From: x@elsewhere.example\r\nSubject: x\r\n";
     for (int i = 0; i < 200000; ++i) fields += "X: y\r\n";
     for (int i = 0; i < 50000; ++i) tos += "To: a@b.example\r\n";
     for (int i = 0; i < 100000; ++i) folded += " folded\r\n";
@@ -504,7 +506,7 @@ void battery(door through, std::function<void(smtp_peer&, smtp_rig&)> const& bef
         if (through == door::mx && (t.recipient.find('%') != std::string::npos || t.recipient.find('!') != std::string::npos))
             EXPECT_TRUE(rcpt.starts_with("550 5.7.1") || rcpt.starts_with("501")) << rcpt;
         EXPECT_EQ(p.line("DATA").substr(0, 3), "503");
-        (void)p.say("Subject: relayed?\r\n\r\n.\r\n");
+        (void)p.say("From: x@elsewhere.example\r\nSubject: relayed?\r\n\r\n.\r\n");
         EXPECT_TRUE(r.envelopes.queued.empty()) << t.sender << t.recipient;
         EXPECT_TRUE(r.mail_of(r.alice).empty() && r.mail_of(r.bob).empty());
     }
@@ -547,7 +549,7 @@ TEST(catalogue, R1_the_battery_can_fail)
     smtp_peer p{r, door::submission};
     p.sign_in();
     EXPECT_EQ(smtp_peer::last_code(p.say("MAIL FROM:<alice@example.test>\r\nRCPT TO:<u@third.example>\r\nDATA\r\n")), "354");
-    EXPECT_EQ(smtp_peer::last_code(p.say("A: b\r\n\r\n.\r\n")), "250");
+    EXPECT_EQ(smtp_peer::last_code(p.say("From: x@elsewhere.example\r\n\r\n.\r\n")), "250");
     EXPECT_EQ(r.envelopes.queued.size(), 1U);
 }
 
@@ -570,7 +572,7 @@ TEST(catalogue, R3_mail_in_circles)
     for (std::uint64_t i = 0; i <= r.limits.received_fields; ++i) many += "Received: from a by b; now\r\n";
     for (auto const& header : {many, std::string{"Delivered-To: bob@example.test\r\n"}}) {
         EXPECT_EQ(smtp_peer::last_code(p.say(envelope)), "354");
-        EXPECT_EQ(p.say(header + "\r\n.\r\n").substr(0, 9), "554 5.4.6");
+        EXPECT_EQ(p.say(header + "From: x@elsewhere.example\r\n\r\n.\r\n").substr(0, 9), "554 5.4.6");
     }
     EXPECT_TRUE(r.mail_of(r.bob).empty());
 }

@@ -36,7 +36,8 @@ struct saboteur {
 
 std::size_t copies(std::vector<std::string> const& mail, std::string const& marker)
 {
-    return static_cast<std::size_t>(std::ranges::count_if(mail, [&](auto const& m) { return m.ends_with("Subject: " + marker + "\r\n\r\nwhole\r\n"); }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(mail, [&](auto const& m) { return m.ends_with("From: x@elsewhere.example\r\nSubject: " + marker + "\r\n\r\nwhole\r\n"); }));
 }
 
 struct case_of {
@@ -75,7 +76,7 @@ TEST(smtp_faults, no_positive_reply_without_a_commit)
                     smtp_peer p{r, c.through, "127.0.0.1", c.through == door::lmtp};
                     (void)p.line(c.through == door::lmtp ? "LHLO client.example" : "EHLO client.example");
                     EXPECT_EQ(smtp_peer::last_code(p.say("MAIL FROM:<x@elsewhere.example>\r\n" + c.envelope + "DATA\r\n")), "354");
-                    said = p.say("Subject: " + marker + "\r\n\r\nwhole\r\n.\r\n");
+                    said = p.say("From: x@elsewhere.example\r\nSubject: " + marker + "\r\n\r\nwhole\r\n.\r\n");
                     for (int i = 0; said.empty() && i < 100; ++i) {
                         r.loop.run_for(std::chrono::seconds{1});
                         said = p.drain();
@@ -119,17 +120,18 @@ TEST(smtp_faults, every_refusal_is_temporary_and_the_next_try_succeeds)
     (void)p.line("EHLO client.example");
     s.armed = true;
     EXPECT_EQ(smtp_peer::last_code(p.say("MAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")), "354");
-    EXPECT_EQ(p.say("Subject: a\r\n\r\nwhole\r\n.\r\n").substr(0, 9), "451 4.3.0");
+    EXPECT_EQ(p.say("From: x@elsewhere.example\r\nSubject: a\r\n\r\nwhole\r\n.\r\n").substr(0, 9), "451 4.3.0");
     EXPECT_TRUE(s.struck);
     EXPECT_EQ(smtp_peer::last_code(p.say("MAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")), "354");
-    EXPECT_EQ(p.say("Subject: a\r\n\r\nwhole\r\n.\r\n").substr(0, 9), "250 2.0.0");
+    EXPECT_EQ(p.say("From: x@elsewhere.example\r\nSubject: a\r\n\r\nwhole\r\n.\r\n").substr(0, 9), "250 2.0.0");
     EXPECT_EQ(copies(r.mail_of(r.bob), "a"), 1U);
 }
 
 // The connection ends at each octet of the transaction: nothing is there unless 250 could be said.
 TEST(smtp_faults, a_connection_cut_anywhere_stores_all_or_nothing)
 {
-    std::string const whole = "EHLO c.example\r\nMAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\nSubject: a\r\n\r\nwhole\r\n.\r\n";
+    std::string const whole = "EHLO c.example\r\nMAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\nFrom: "
+                              "x@elsewhere.example\r\nSubject: a\r\n\r\nwhole\r\n.\r\n";
     smtp_rig r;
     std::size_t expected = 0;
     for (std::size_t cut = 0; cut <= whole.size(); ++cut) {

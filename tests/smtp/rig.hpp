@@ -10,6 +10,8 @@
 
 #include "accept/pipeline.hpp"
 #include "auth/sign_in.hpp"
+#include "mailauth/authenticator.hpp"
+#include "net/dns.hpp"
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "deliver/deliver.hpp"
@@ -83,6 +85,8 @@ struct smtp_rig {
     std::unique_ptr<store::spool> spool;
     std::unique_ptr<smtp::local_mailboxes> boxes;
     smtp_envelopes envelopes;
+    net::scripted_resolver dns;
+    std::unique_ptr<mailauth::authenticator> senders;
     std::unique_ptr<accept::pipeline> pipeline;
     std::unique_ptr<smtp::server> server;
     store::account_number alice = 0, bob = 0;
@@ -99,12 +103,14 @@ struct smtp_rig {
         delivery = std::make_unique<deliver::local_delivery>(*accounts, log, metrics);
         spool = std::make_unique<store::spool>(std::filesystem::temp_directory_path().string(), limits.memory_per_message, memory);
         boxes = std::make_unique<smtp::local_mailboxes>(*delivery, *accounts);
+        senders = std::make_unique<mailauth::authenticator>(mailauth::authenticator_parts{dns, clock, random, pool, limits, metrics},
+                                                            mailauth::authenticator_options{"mx.example.test", false, {"sealer.test"}});
         accept::options a;
         a.hostname = "mx.example.test";
         a.srs_key = "0123456789abcdef0123456789abcdef";
         if (o.accept) o.accept(a);
         pipeline = std::make_unique<accept::pipeline>(
-            accept::parts{*people, *engine, *spool, *boxes, envelopes, pool, memory, limits, clock, random, log, metrics}, a);
+            accept::parts{*people, *engine, *spool, *boxes, envelopes, *senders, pool, memory, limits, clock, random, log, metrics}, a);
         smtp::server_options s;
         s.hostname = "mx.example.test";
         if (o.server) o.server(s);

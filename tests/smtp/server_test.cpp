@@ -15,14 +15,15 @@ TEST(smtp_server, stores_the_octets_unchanged_behind_the_recipients_own_fields)
     EXPECT_EQ(p.greeting, "220 mx.example.test ESMTP Mansio\r\n");
     (void)p.line("EHLO client.example");
     (void)p.say("MAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<Alice+Sent@example.test>\r\nDATA\r\n");
-    EXPECT_EQ(smtp_peer::last_code(p.say("Subject: hello\r\n\r\n..dot\r\n\t\xff\r\n.\r\n")), "250");
+    EXPECT_EQ(smtp_peer::last_code(p.say("From: x@elsewhere.example\r\nSubject: hello\r\n\r\n..dot\r\n\t\xff\r\n.\r\n")), "250");
     auto const mail = r.mail_of(r.alice, "Sent");  // "+detail": a mailbox of that name, letter case ignored
     ASSERT_EQ(mail.size(), 1U);
-    EXPECT_TRUE(mail[0].starts_with("Return-Path: <x@elsewhere.example>\r\nDelivered-To: alice@example.test\r\nReceived: from client.example ([192.0.2.7])"));
-    EXPECT_TRUE(mail[0].ends_with("+0000\r\nSubject: hello\r\n\r\n.dot\r\n\t\xff\r\n")) << mail[0];
+    EXPECT_TRUE(mail[0].starts_with("Return-Path: <x@elsewhere.example>\r\nDelivered-To: alice@example.test\r\nAuthentication-Results: mx.example.test;"));
+    EXPECT_NE(mail[0].find("\r\nReceived: from client.example ([192.0.2.7])"), std::string::npos);
+    EXPECT_TRUE(mail[0].ends_with("+0000\r\nFrom: x@elsewhere.example\r\nSubject: hello\r\n\r\n.dot\r\n\t\xff\r\n")) << mail[0];
     EXPECT_TRUE(r.mail_of(r.alice).empty());
     (void)p.say("MAIL FROM:<>\r\nRCPT TO:<alice+nonesuch@example.test>\r\nDATA\r\n");
-    EXPECT_EQ(smtp_peer::last_code(p.say("Subject: hello\r\n\r\n.\r\n")), "250");
+    EXPECT_EQ(smtp_peer::last_code(p.say("From: x@elsewhere.example\r\nSubject: hello\r\n\r\n.\r\n")), "250");
     EXPECT_TRUE(r.mail_of(r.alice).at(0).starts_with("Return-Path: <>\r\n"));
 }
 
@@ -52,7 +53,7 @@ TEST(smtp_server, quota_is_asked_at_rcpt_and_at_the_commit)
     EXPECT_EQ(p.status("RCPT TO:<bob@example.test>"), "452 4.2.2");
     (void)p.line("RSET");
     (void)p.say("MAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n");
-    EXPECT_EQ(p.say("Subject: x\r\n\r\n" + std::string(2000, 'x') + "\r\n.\r\n").substr(0, 9), "452 4.2.2");
+    EXPECT_EQ(p.say("From: x@elsewhere.example\r\nSubject: x\r\n\r\n" + std::string(2000, 'x') + "\r\n.\r\n").substr(0, 9), "452 4.2.2");
     EXPECT_TRUE(r.mail_of(r.bob).empty());
 }
 
@@ -64,7 +65,7 @@ TEST(smtp_server, a_large_message_takes_little_memory)
     (void)p.say("MAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n");
     std::string piece;
     while (piece.size() < 60000) piece += "a line of a large message, sixty-four octets with its end.....\r\n";
-    std::string sent = "Subject: large\r\n\r\n";
+    std::string sent = "From: x@elsewhere.example\r\nSubject: large\r\n\r\n";
     (void)p.say(sent);
     std::uint64_t most = 0;
     for (int i = 0; i < 100; ++i) {
@@ -96,7 +97,7 @@ TEST(smtp_server, stops_between_commands_and_lets_messages_end)
     EXPECT_EQ(idle.drain().substr(0, 9), "421 4.3.2");
     EXPECT_TRUE(idle.closed);
     EXPECT_FALSE(stopped);
-    EXPECT_EQ(busy.say("Subject: in time\r\n\r\n.\r\n").substr(0, 3), "250");
+    EXPECT_EQ(busy.say("From: x@elsewhere.example\r\nSubject: in time\r\n\r\n.\r\n").substr(0, 3), "250");
     EXPECT_EQ(r.mail_of(r.bob).size(), 1U);
     r.loop.run_for(std::chrono::seconds{static_cast<long>(r.limits.shutdown_wait) + 1});
     EXPECT_TRUE(stopped);
@@ -126,7 +127,7 @@ TEST(smtp_server, strikes_and_transactions_are_bounded)
     (void)p.line("EHLO client.example");
     for (int i = 0; i < 3; ++i) {
         (void)p.say("MAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n");
-        EXPECT_EQ(smtp_peer::last_code(p.say("A: b\r\n\r\n.\r\n")), "250");
+        EXPECT_EQ(smtp_peer::last_code(p.say("From: x@elsewhere.example\r\n\r\n.\r\n")), "250");
     }
     EXPECT_EQ(p.line("MAIL FROM:<x@elsewhere.example>").substr(0, 9), "421 4.7.0");
     smtp_peer q{r, door::mx};
@@ -155,7 +156,7 @@ TEST(smtp_server, figures_and_events)
     smtp_peer p{r, door::mx};
     (void)p.line("EHLO client.example");
     (void)p.say("MAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<x@third.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n");
-    (void)p.say("A: b\r\n\r\n.\r\n");
+    (void)p.say("From: x@elsewhere.example\r\n\r\n.\r\n");
     auto const figures = r.metrics.exposition();
     EXPECT_NE(figures.find("mansio_smtp_commands_total{verb=\"RCPT\"} 2"), std::string::npos);
     EXPECT_NE(figures.find("mansio_messages_accepted_total{door=\"mx\"} 1"), std::string::npos);
