@@ -107,6 +107,10 @@ void read_all(world& w, net::stream& client, std::string& into)
     }
 }
 
+struct no_keys final : mailauth::key_ring {
+    task<std::vector<mailauth::domain_signer>> keys_of(std::string) override { co_return std::vector<mailauth::domain_signer>{}; }
+};
+
 outcome converse(world& w, std::string_view octets, accept::door through, std::size_t cut)
 {
     base::seeded_random random{5};
@@ -116,8 +120,9 @@ outcome converse(world& w, std::string_view octets, accept::door through, std::s
     kept_envelopes envelopes;
     net::scripted_resolver dns;
     mailauth::authenticator senders{{dns, stopped, random, w.pool, w.limits, metrics}, {"mx.b.cc", false, {}}};
+    no_keys keys;
     accept::pipeline pipeline{
-        accept::parts{w.people, *w.engine, w.spool, boxes, envelopes, senders, w.pool, w.memory, w.limits, stopped, random, base::null_log(), metrics},
+        accept::parts{w.people, *w.engine, w.spool, boxes, envelopes, senders, keys, w.pool, w.memory, w.limits, stopped, random, base::null_log(), metrics},
         accept::options{"mx.b.cc", "0123456789abcdef", {}, true}};
     smtp::server_options o;
     o.hostname = "mx.b.cc";

@@ -69,6 +69,7 @@ struct message {
     std::shared_ptr<mime::summary const> summary;
     std::shared_ptr<store::staged_blob const> blob;
     std::shared_ptr<mime::authentication const> authentication; ///< nullptr: nobody was asked
+    std::string signatures;                                     ///< DKIM-Signature or ARC fields of ours, CRLF at their ends; empty: none
     std::string results;                                        ///< our Authentication-Results field, CRLF at its end; empty: none
 
     /// What the commit stage answers: one, or with LMTP one for each of `recipients`.

@@ -17,9 +17,9 @@ constexpr std::array on_greet{stage{"greet", &stages::greet}};
 constexpr std::array on_sender{stage{"sender", &stages::sender}};
 constexpr std::array on_recipient{stage{"recipient", &stages::recipient}};
 constexpr std::array on_message{stage{"octets", &stages::octets}, stage{"parse", &stages::parse}, stage{"authenticate", &stages::authenticate},
-                                stage{"commit", &stages::commit}};
-constexpr std::array stage_names{on_connect[0].name, on_greet[0].name,   on_sender[0].name,  on_recipient[0].name,
-                                 on_message[0].name, on_message[1].name, on_message[2].name, on_message[3].name};
+                                stage{"sign", &stages::sign}, stage{"commit", &stages::commit}};
+constexpr std::array stage_names{on_connect[0].name, on_greet[0].name,   on_sender[0].name,  on_recipient[0].name, on_message[0].name,
+                                 on_message[1].name, on_message[2].name, on_message[3].name, on_message[4].name};
 constexpr std::array doors{door::mx, door::submission, door::lmtp};
 }  // namespace
 

@@ -16,6 +16,7 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "mailauth/authenticator.hpp"
+#include "mailauth/signer.hpp"
 #include "queue/queue.hpp"
 #include "store/account.hpp"
 #include "store/spool.hpp"
@@ -82,6 +83,7 @@ struct parts {
     mailboxes& local;
     envelopes& queue;
     mailauth::authenticator& senders;
+    mailauth::key_ring& keys;
     base::worker_pool& pool;            ///< parses what is too large to parse inline
     base::memory_budget& memory;        ///< limits.memory_in_flight
     base::limits const& limits;
@@ -100,7 +102,7 @@ struct options {
 };
 
 /// Stages, in order: connect · greet · sender · recipient (for each) · octets · parse ·
-/// authenticate · commit. A protocol calls one method at each of its steps;
+/// authenticate · sign · commit. A protocol calls one method at each of its steps;
 /// each runs the stages of that step until one does not go on, times them (mansio_accept_stage_seconds) and logs who refused and why.
 /// One object serves all connections. Threads: any executor; a message belongs to one conversation.
 class pipeline {

@@ -177,7 +177,7 @@ stage_result commit(workshop& w, message& m)
         co_return decision::stop({554, "5.4.6", "the message was delivered here before: it is in a loop"});
     auto const staged = co_await stage_blob(w, m);
     if (!staged) co_return decision::stop(reply_for(staged.error(), store_full));
-    auto const trace = m.results + received_field(m, w.set.hostname, w.with.clock.wall());
+    auto const trace = m.results + m.signatures + received_field(m, w.set.hostname, w.with.clock.wall());
     if (lmtp) {
         co_await each_recipient(w, m, trace);
         co_return decision::pass();

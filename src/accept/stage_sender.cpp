@@ -21,6 +21,14 @@ std::optional<reply> no_room(workshop const& w, message const& m)
 
 }  // namespace
 
+task<result<bool>> is_address_of(workshop& w, mime::mailbox_address address, store::account_number account)
+{
+    auto const meant = co_await w.with.people.resolve(std::move(address));
+    if (!meant && meant.error().what == fault::kind::syntax) co_return false;
+    if (!meant) co_return fail(meant);
+    co_return meant->what == auth::resolution::kind::local&& std::ranges::any_of(meant->recipients, [&](auto const& r) { return r.account == account; });
+}
+
 stage_result sender(workshop& w, message& m)
 {
     auto const& c = *m.from;
@@ -28,13 +36,9 @@ stage_result sender(workshop& w, message& m)
     if (auto full = no_room(w, m)) co_return decision::stop(std::move(*full));
     // The null sender of a person's program is an MDN (RFC 8098 §3).
     if (!c.signed_in() || !m.sender) co_return decision::pass({250, "2.1.0", "sender ok"});
-    auto address = *m.sender;
-    auto const meant = co_await w.with.people.resolve(std::move(address));
-    if (!meant && meant.error().what != fault::kind::syntax) co_return decision::stop(reply_for(meant.error(), {451, "4.3.0", "try again later"}));
-    // An address of theirs: their own, one of its subaddresses, or an alias that leads to them (trust.md R2).
-    bool const theirs =
-        meant && meant->what == auth::resolution::kind::local && std::ranges::any_of(meant->recipients, [&](auto const& r) { return r.account == c.account; });
-    if (!theirs) co_return decision::stop({553, "5.7.1", "that sender address is not yours"});
+    auto const theirs = co_await is_address_of(w, *m.sender, c.account);
+    if (!theirs) co_return decision::stop(reply_for(theirs.error(), {451, "4.3.0", "try again later"}));
+    if (!*theirs) co_return decision::stop({553, "5.7.1", "that sender address is not yours"});
     co_return decision::pass({250, "2.1.0", "sender ok"});
 }
 

@@ -19,6 +19,8 @@ struct workshop {
 
 namespace stages {
 using stage_result = task<decision>;
+/// An address of theirs: their own, one of its subaddresses, or an alias that leads to them (trust.md R2). Errors: try_later, broken.
+[[nodiscard]] task<result<bool>> is_address_of(workshop& w, mime::mailbox_address address, store::account_number account);
 stage_result connect(workshop& w, message& m);
 stage_result greet(workshop& w, message& m);
 stage_result sender(workshop& w, message& m);
@@ -26,6 +28,7 @@ stage_result recipient(workshop& w, message& m);
 stage_result octets(workshop& w, message& m);
 stage_result parse(workshop& w, message& m);
 stage_result authenticate(workshop& w, message& m);
+stage_result sign(workshop& w, message& m);
 stage_result commit(workshop& w, message& m);
 }  // namespace stages
 

@@ -24,6 +24,9 @@ struct named_call {
 [[nodiscard]] task<result<auth::account>> account_argument(services const& s, json::object const& args);
 
 [[nodiscard]] std::vector<named_call> const& directory_calls();   ///< domain, account, alias
+[[nodiscard]] std::vector<named_call> const& dns_calls();         ///< dkim, dns
+/// Two keys that sign from now on, RSA and Ed25519, with selectors of this month. Errors: as domain_keys::add().
+[[nodiscard]] task<result<void>> make_domain_keys(services const& s, std::string domain, auth::domain_key::state state);
 [[nodiscard]] std::vector<named_call> const& credential_calls();  ///< app-password, account/password
 [[nodiscard]] std::vector<named_call> const& operation_calls();   ///< queue, mailbox, status, reload
 

@@ -107,6 +107,8 @@ task<result<json::object>> domain_add(services const& s, json::object args)
     if (!added) co_return fail(added);
     auto const stored = co_await s.directory.find_domain(d.name);
     if (!stored) co_return fail(stored);
+    auto const keys = co_await make_domain_keys(s, d.name, auth::domain_key::state::active);
+    if (!keys) co_return fail(keys);
     co_return as_json(stored->value_or(d));
 }
 

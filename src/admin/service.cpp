@@ -95,7 +95,7 @@ struct service::impl {
 service::service(services s, http::server& on) : impl_(std::make_unique<impl>(impl{std::move(s)}))
 {
     auto* me = impl_.get();
-    for (auto const* table : {&directory_calls(), &credential_calls(), &operation_calls()})
+    for (auto const* table : {&directory_calls(), &dns_calls(), &credential_calls(), &operation_calls()})
         for (auto const& c : *table) on.route("POST", fmt::format("/v1/{}", c.name), [me, &c](http::request asked) { return me->run(c, std::move(asked)); });
 }
 service::~service() = default;

@@ -5,10 +5,12 @@
 #include <string>
 
 #include "auth/directory.hpp"
+#include "auth/domain_keys.hpp"
 #include "auth/pop3_policies.hpp"
 #include "auth/sign_in.hpp"
 #include "base/log.hpp"
 #include "http/server.hpp"
+#include "net/dns.hpp"
 #include "queue/queue.hpp"
 #include "store/account.hpp"
 
@@ -21,9 +23,14 @@ struct services {
     store::accounts& accounts;
     queue::mail_queue& queue;
     auth::pop3_policies& pop3;
+    auth::domain_keys& keys;
+    net::resolver& dns;
+    base::worker_pool& pool;                   ///< makes keys
+    base::clock& clock;
     base::log& log;
     std::function<result<void>()> reload;      ///< applies what can change live
     std::function<std::string()> status;       ///< JSON object text: version, uptime, health
+    std::string hostname;                      ///< ours, as an MX record names it
     std::vector<std::string> imap_extensions;  ///< that can be switched off, as CAPABILITY has them
 };
 

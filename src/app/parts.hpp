@@ -8,6 +8,7 @@
 #include "app/data_directory.hpp"
 #include "app/local_transport.hpp"
 #include "app/server_process.hpp"
+#include "app/signing_keys.hpp"
 #include "auth/directory.hpp"
 #include "auth/sign_in.hpp"
 #include "base/metrics.hpp"
@@ -62,6 +63,8 @@ struct server_process::impl {
     std::unique_ptr<queue::mail_queue> mail;
     std::unique_ptr<smtp::local_mailboxes> mailboxes;
     std::unique_ptr<smtp::queued_envelopes> envelopes;
+    std::unique_ptr<auth::domain_keys> domain_keys;
+    std::unique_ptr<signing_keys> signers;
     std::unique_ptr<mailauth::authenticator> senders;
     std::unique_ptr<accept::pipeline> pipeline;
 

@@ -126,7 +126,9 @@ void server_process::impl::build_mail()
     senders = std::make_unique<mailauth::authenticator>(
         mailauth::authenticator_parts{*dns, clock, random, pool, settings.limits, metrics},
         mailauth::authenticator_options{settings.hostname, settings.organizational_domain == "public-suffix", settings.trusted_sealers});
-    accept::parts p{*directory, *engine, *spool, *mailboxes, *envelopes, *senders, pool, in_flight, settings.limits, clock, random, log, metrics};
+    domain_keys = std::make_unique<auth::domain_keys>(*directory, pepper, clock, random);
+    signers = std::make_unique<signing_keys>(*domain_keys, log);
+    accept::parts p{*directory, *engine, *spool, *mailboxes, *envelopes, *senders, *signers, pool, in_flight, settings.limits, clock, random, log, metrics};
     accept::options ao;
     ao.hostname = settings.hostname;
     ao.srs_key = srs_key;

@@ -122,6 +122,20 @@ void add_directory_commands(CLI::App& root, online_context& ctx)
     online_command{domain, ctx, "remove", "no longer receive for a domain", "domain/remove"}.text("name", "name", "domain name", true);
     static_cast<void>(online_command{domain, ctx, "list", "all domains", "domain/list"});
 
+    auto& dkim = noun(root, "dkim", "the keys that sign a domain's mail");
+    online_command{dkim, ctx, "list", "keys of a domain", "dkim/list"}.text("name", "name", "domain name", true);
+    online_command{dkim, ctx, "rotate", "make new keys; they sign once they are published and activated", "dkim/rotate"}.text("name", "name", "domain name", true);
+    online_command{dkim, ctx, "activate", "sign with the new keys, and no longer with the old ones", "dkim/activate"}
+        .text("name", "name", "domain name", true)
+        .flag("--force", "force", true, "although the DNS does not show them yet");
+    online_command{dkim, ctx, "remove", "forget a key that no longer signs", "dkim/remove"}
+        .text("name", "name", "domain name", true)
+        .text("selector", "selector", "the key's selector", true);
+
+    auto& dns = noun(root, "dns", "what a domain publishes");
+    online_command{dns, ctx, "records", "what to publish for a domain", "dns/records"}.text("name", "name", "domain name", true);
+    online_command{dns, ctx, "check", "what is missing or wrong in the DNS, and how to mend it", "dns/check"}.text("name", "name", "domain name", true);
+
     auto& account = noun(root, "account", "people who have mail here");
     online_command{account, ctx, "add", "make an account; prints a first app password for its mail program", "account/add"}
         .text("address", "address", "address of the account", true)

@@ -62,6 +62,7 @@ result<author> read_author(header_block const& header, base::limits const& limit
     if (!all.front().route.empty()) return unclear("the From field holds a source route");
     author out;
     out.first = all.front();
+    out.all = all;
     auto domain = canonical_domain(out.first.host);
     if (!domain || domain->starts_with('[')) return unclear("the From field's domain is none");
     out.domain = std::move(*domain);

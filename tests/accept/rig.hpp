@@ -10,6 +10,7 @@
 #include "accept/pipeline.hpp"
 #include "mailauth/authenticator.hpp"
 #include "net/dns.hpp"
+#include "support/kept_keys.hpp"
 #include "base/clock.hpp"
 #include "store/engines.hpp"
 
@@ -77,6 +78,7 @@ struct accept_rig {
     std::unique_ptr<counted_mailboxes> boxes;
     counted_envelopes envelopes;
     net::scripted_resolver dns;
+    kept_keys keys;
     std::unique_ptr<mailauth::authenticator> senders;
     accept::options options{"mx.example.test", "0123456789abcdef0123456789abcdef", {}};
     std::unique_ptr<accept::pipeline> pipeline;
@@ -96,11 +98,23 @@ struct accept_rig {
         build();
     }
 
+    /// The octets of what was queued.
+    std::string octets_of(queue::submission const& s)
+    {
+        store::change c;
+        c.where = {store::partition_kind::queue, 0};
+        c.id = store::change_id::make(random);
+        c.new_blobs.push_back(s.blob);
+        c.add_holders.push_back({s.blob->id(), {c.where, "q"}});
+        c.rows.push_back({"q", "x"});
+        EXPECT_TRUE(loop.run(engine->commit(std::move(c))));
+        return loop.run(engine->blob_read(s.blob->id(), 0, ~0ULL >> 1U)).value_or("");
+    }
     /// Anew, as `options` say.
     void build()
     {
         pipeline = std::make_unique<accept::pipeline>(
-            accept::parts{*people, *engine, *spool, *boxes, envelopes, *senders, pool, memory, limits, clock, random, log, metrics}, options);
+            accept::parts{*people, *engine, *spool, *boxes, envelopes, *senders, keys, pool, memory, limits, clock, random, log, metrics}, options);
     }
 
     store::account_number populate()

@@ -147,6 +147,7 @@ TEST(stage_recipient, srs_addresses_take_bounces_only)
     EXPECT_EQ(code(r.rcpt(m, rewritten.text())), "550 5.7.1");
 }
 
+std::string const own = "From: alice@example.test\r\nSubject: hello\r\n\r\ntext\r\n";
 std::string const body = "From: x@elsewhere.example\r\nSubject: hello\r\n\r\ntext\r\n";
 
 TEST(stage_octets, passes_a_refusal_on)
@@ -268,7 +269,7 @@ TEST(stage_commit, forwarded_mail_gets_a_sender_of_ours)
     m.from = &p;
     (void)r.begin(m, "alice@example.test");
     (void)r.rcpt(m, "away@example.test");
-    EXPECT_TRUE(r.send(m, body));
+    EXPECT_TRUE(r.send(m, own));
     EXPECT_TRUE(r.envelopes.queued.back().recipients.front().sender.empty());
     EXPECT_TRUE(r.envelopes.queued.back().authenticated);
 }
@@ -342,7 +343,7 @@ TEST(stage_commit, own_delivered_to_is_a_loop)
     m.from = &p;
     (void)r.begin(m, "alice@example.test");
     (void)r.rcpt(m, "alice@example.test");
-    EXPECT_TRUE(r.send(m, "Delivered-To: alice@example.test\r\n" + body));
+    EXPECT_TRUE(r.send(m, "Delivered-To: alice@example.test\r\n" + own));
     EXPECT_TRUE(r.boxes->delivered.back().what.fresh);
 }
 
@@ -354,11 +355,11 @@ TEST(stage_commit, submission_completes_the_header)
     m.from = &p;
     (void)r.begin(m, "alice@example.test");
     (void)r.rcpt(m, "alice@example.test");
-    EXPECT_TRUE(r.send(m, "Bcc: secret@third.example\r\n" + body));
+    EXPECT_TRUE(r.send(m, "Bcc: secret@third.example\r\n" + own));
     auto const& text = r.boxes->delivered.back().octets;
     EXPECT_EQ(text.find("secret"), std::string::npos);
     EXPECT_TRUE(text.starts_with("Date: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <")) << text;
-    EXPECT_TRUE(text.ends_with(body));
+    EXPECT_TRUE(text.ends_with(own));
     EXPECT_FALSE(m.summary->message_id.empty());
 }
 

@@ -22,7 +22,8 @@ std::vector<std::string> smuggle(std::string_view ending, door through, std::str
     (void)p.line(through == door::lmtp ? "LHLO client.example" : "EHLO client.example");
     auto const mail = through == door::submission ? std::string{"MAIL FROM:<alice@example.test>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n"} : envelope;
     EXPECT_EQ(smtp_peer::last_code(p.say(mail)), "354");
-    auto const reply = p.say("From: x@elsewhere.example\r\nSubject: one\r\n\r\none" + std::string{ending} + second + "\r\n.\r\n");
+    auto const from = through == door::submission ? std::string{"alice@example.test"} : std::string{"x@elsewhere.example"};
+    auto const reply = p.say("From: " + from + "\r\nSubject: one\r\n\r\none" + std::string{ending} + second + "\r\n.\r\n");
     if (said != nullptr) *said = reply;
     EXPECT_EQ(p.code("NOOP"), "250");
     return r.mail_of(r.bob);
@@ -81,7 +82,7 @@ TEST(catalogue, W2_submission_mends_line_ends_once)
     smtp_peer p{r, door::submission};
     p.sign_in();
     EXPECT_EQ(smtp_peer::last_code(p.say("MAIL FROM:<alice@example.test>\r\nRCPT TO:<far@third.example>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n")), "354");
-    EXPECT_EQ(smtp_peer::last_code(p.say("From: x@elsewhere.example\r\nSubject: a\nTo: b\r\rone\rtwo\nthree\r\n.\n\r\n.\r\n")), "250");
+    EXPECT_EQ(smtp_peer::last_code(p.say("From: alice@example.test\r\nSubject: a\nTo: b\r\rone\rtwo\nthree\r\n.\n\r\n.\r\n")), "250");
     ASSERT_EQ(r.envelopes.queued.size(), 1U);
     // What the relay would send: read from the blob of the envelope.
     auto const& q = r.envelopes.queued.front();
@@ -91,7 +92,7 @@ TEST(catalogue, W2_submission_mends_line_ends_once)
     c.add_holders.push_back({q.blob->id(), {c.where, "q"}});
     r.must(r.engine->commit(std::move(c)));
     auto const text = q.prefix + r.must(r.engine->blob_read(q.blob->id(), 0, 1U << 20U));
-    EXPECT_NE(text.find("From: x@elsewhere.example\r\nSubject: a\r\nTo: b\r\n\r\none\r\ntwo\r\nthree\r\n\r\n\r\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("From: alice@example.test\r\nSubject: a\r\nTo: b\r\n\r\none\r\ntwo\r\nthree\r\n\r\n\r\n"), std::string::npos) << text;
 }
 
 TEST(catalogue, W3_bdat_never_loses_its_place)
@@ -549,7 +550,7 @@ TEST(catalogue, R1_the_battery_can_fail)
     smtp_peer p{r, door::submission};
     p.sign_in();
     EXPECT_EQ(smtp_peer::last_code(p.say("MAIL FROM:<alice@example.test>\r\nRCPT TO:<u@third.example>\r\nDATA\r\n")), "354");
-    EXPECT_EQ(smtp_peer::last_code(p.say("From: x@elsewhere.example\r\n\r\n.\r\n")), "250");
+    EXPECT_EQ(smtp_peer::last_code(p.say("From: alice@example.test\r\n\r\n.\r\n")), "250");
     EXPECT_EQ(r.envelopes.queued.size(), 1U);
 }
 

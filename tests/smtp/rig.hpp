@@ -12,6 +12,7 @@
 #include "auth/sign_in.hpp"
 #include "mailauth/authenticator.hpp"
 #include "net/dns.hpp"
+#include "support/kept_keys.hpp"
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "deliver/deliver.hpp"
@@ -86,6 +87,7 @@ struct smtp_rig {
     std::unique_ptr<smtp::local_mailboxes> boxes;
     smtp_envelopes envelopes;
     net::scripted_resolver dns;
+    test::kept_keys keys;
     std::unique_ptr<mailauth::authenticator> senders;
     std::unique_ptr<accept::pipeline> pipeline;
     std::unique_ptr<smtp::server> server;
@@ -110,7 +112,7 @@ struct smtp_rig {
         a.srs_key = "0123456789abcdef0123456789abcdef";
         if (o.accept) o.accept(a);
         pipeline = std::make_unique<accept::pipeline>(
-            accept::parts{*people, *engine, *spool, *boxes, envelopes, *senders, pool, memory, limits, clock, random, log, metrics}, a);
+            accept::parts{*people, *engine, *spool, *boxes, envelopes, *senders, keys, pool, memory, limits, clock, random, log, metrics}, a);
         smtp::server_options s;
         s.hostname = "mx.example.test";
         if (o.server) o.server(s);
