@@ -98,7 +98,7 @@ std::optional<std::string> read_txt(std::string_view rdata)
 std::optional<tlsa_record> read_tlsa(std::string_view rdata)
 {
     constexpr std::size_t fixed = 3;
-    if (rdata.size() <= fixed) return std::nullopt;  // without data there is nothing to compare with
+    if (rdata.size() < fixed) return std::nullopt;
     tlsa_record r;
     r.usage = static_cast<std::uint8_t>(octet(rdata, 0));
     r.selector = static_cast<std::uint8_t>(octet(rdata, 1));
