@@ -1,4 +1,5 @@
 // The relay's TLS by destination: DANE (RFC 7672), MTA-STS (RFC 8461), REQUIRETLS and "TLS-Required: no" (RFC 8689), and what TLSRPT is told (RFC 8460).
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "mailauth/sts_policies.hpp"
@@ -112,8 +113,7 @@ public:
     {
         std::string t;
         for (auto const& o : all)
-            t += (t.empty() ? "" : ", ") + std::string{name_of(o.policy_type)} + " " + (o.mx_host.empty() ? "-" : o.mx_host.substr(0, 3)) + " " +
-                 std::string{name_of(o.result)};
+            t += fmt::format("{}{} {} {}", t.empty() ? "" : ", ", name_of(o.policy_type), o.mx_host.empty() ? "-" : o.mx_host.substr(0, 3), name_of(o.result));
         return t;
     }
 };
@@ -445,6 +445,7 @@ TEST(tls_policy, mail_that_requires_tls)
          false, outcome::kind::never, "5.7.10", "EHLO STAR +TLS QUIT"},
         {"the other server may do and is dead now", [&](world& w) { w.mx2.dead = true; }, true, outcome::kind::later, "4.7.10", "EHLO STAR +TLS EHLO QUIT"},
         {"a bounce goes all the same", [](world&) {}, true, outcome::kind::delivered, "2.0.0", in_tls, ""},
+        {"a bounce to an MX nobody vouches for", [&](world& w) { both(w, promise); }, false, outcome::kind::delivered, "2.0.0", in_tls, ""},
         {"a bounce keeps the promise where it can", [&](world& w) { both(w, promise); }, true, outcome::kind::delivered, "2.0.0",
          "EHLO STAR +TLS EHLO  REQUIRETLSMAIL RCPT DATA QUIT", ""},
     };
