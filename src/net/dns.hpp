@@ -10,6 +10,7 @@
 #include "base/limits.hpp"
 #include "base/metrics.hpp"
 #include "net/address.hpp"
+#include "net/tlsa.hpp"
 
 namespace mansio::net {
 
@@ -27,7 +28,7 @@ struct mx_record {
 
 template <class Record> struct dns_answer {
     dns_status status = dns_status::failed;
-    bool secure = false;          ///< validated by DNSSEC
+    bool secure = false;          ///< validated by DNSSEC, with every CNAME on the way; of absence too
     std::string why;              ///< of failed, for the log and the DSN
     std::string canonical_name;   ///< after CNAMEs
     std::vector<Record> records;
@@ -47,6 +48,11 @@ public:
     [[nodiscard]] virtual task<dns_answer<ip_address>> ipv6(std::string name) = 0;
     [[nodiscard]] virtual task<dns_answer<std::string>> txt(std::string name) = 0;
     [[nodiscard]] virtual task<dns_answer<std::string>> ptr(ip_address address) = 0;
+    /// "_25._tcp.HOST" (RFC 6698 §3). Records too short to be one are left out. Where nobody looks for them: failed.
+    [[nodiscard]] virtual task<dns_answer<tlsa_record>> tlsa(std::string name);
+    /// The CNAME at the name itself, not followed: whether an alias that leads to insecure addresses stands in a signed zone (RFC 7672 §2.1.3).
+    /// no_data: the name is no alias. Where nobody looks for them: failed.
+    [[nodiscard]] virtual task<dns_answer<std::string>> cname(std::string name);
 };
 
 /// For tables and tests: an answer that was found, or one of another status.
@@ -84,12 +90,16 @@ public:
     void set_addresses(std::string name, dns_answer<ip_address> a);
     void set_txt(std::string name, dns_answer<std::string> a);
     void set_ptr(ip_address address, dns_answer<std::string> a);
+    void set_tlsa(std::string name, dns_answer<tlsa_record> a);
+    void set_cname(std::string name, dns_answer<std::string> a);
     task<dns_answer<mx_record>> mx(std::string name) override;
     task<dns_answer<ip_address>> addresses(std::string name) override;
     task<dns_answer<ip_address>> ipv4(std::string name) override;
     task<dns_answer<ip_address>> ipv6(std::string name) override;
     task<dns_answer<std::string>> txt(std::string name) override;
     task<dns_answer<std::string>> ptr(ip_address address) override;
+    task<dns_answer<tlsa_record>> tlsa(std::string name) override;
+    task<dns_answer<std::string>> cname(std::string name) override;
 
 private:
     struct state;

@@ -23,7 +23,7 @@ constexpr std::size_t most_records = 256;
 constexpr std::size_t most_cnames = 8;
 constexpr std::size_t largest_answer = 64U * 1024U;
 constexpr std::size_t most_questions = 8192;  // under way at once; more are answered `failed`
-enum record_type : int { type_a = 1, type_ptr = 12, type_mx = 15, type_txt = 16, type_aaaa = 28 };
+enum record_type : int { type_a = 1, type_cname = 5, type_ptr = 12, type_mx = 15, type_txt = 16, type_aaaa = 28, type_tlsa = 52 };
 constexpr int class_in = 1;
 
 /// An answer before its records are read.
@@ -438,6 +438,8 @@ public:
     task<dns_answer<mx_record>> mx(std::string name) override { return one<mx_record>(engine_, std::move(name), type_mx, read_mx); }
     task<dns_answer<std::string>> txt(std::string name) override { return one<std::string>(engine_, std::move(name), type_txt, read_txt, name_of::anything); }
     task<dns_answer<std::string>> ptr(ip_address address) override { return one<std::string>(engine_, reverse_name(address), type_ptr, read_single_name); }
+    task<dns_answer<tlsa_record>> tlsa(std::string name) override { return one<tlsa_record>(engine_, std::move(name), type_tlsa, read_tlsa); }
+    task<dns_answer<std::string>> cname(std::string name) override { return one<std::string>(engine_, std::move(name), type_cname, read_single_name); }
     task<dns_answer<ip_address>> addresses(std::string name) override { return both(engine_, std::move(name)); }
     task<dns_answer<ip_address>> ipv4(std::string name) override { return one<ip_address>(engine_, std::move(name), type_a, read_address, name_of::anything); }
     task<dns_answer<ip_address>> ipv6(std::string name) override
@@ -467,6 +469,9 @@ private:
 };
 
 }  // namespace
+
+task<dns_answer<tlsa_record>> resolver::tlsa(std::string) { co_return dns_without<tlsa_record>(dns_status::failed, "TLSA records are not looked for"); }
+task<dns_answer<std::string>> resolver::cname(std::string) { co_return dns_without<std::string>(dns_status::failed, "CNAME records are not looked for"); }
 
 result<std::unique_ptr<resolver>> make_resolver(resolver_options o, base::limits const& l, base::metrics& m)
 {

@@ -95,6 +95,18 @@ std::optional<std::string> read_txt(std::string_view rdata)
     return joined;
 }
 
+std::optional<tlsa_record> read_tlsa(std::string_view rdata)
+{
+    constexpr std::size_t fixed = 3;
+    if (rdata.size() < fixed) return std::nullopt;
+    tlsa_record r;
+    r.usage = static_cast<std::uint8_t>(octet(rdata, 0));
+    r.selector = static_cast<std::uint8_t>(octet(rdata, 1));
+    r.matching = static_cast<std::uint8_t>(octet(rdata, 2));
+    r.data = rdata.substr(fixed);
+    return r;
+}
+
 std::optional<ip_address> read_address(std::string_view rdata)
 {
     if (rdata.size() == 4) {

@@ -18,6 +18,7 @@ namespace mansio::net {
 [[nodiscard]] std::optional<std::string> read_single_name(std::string_view rdata);
 /// The character-strings of a TXT record, joined (RFC 7208 §3.3).
 [[nodiscard]] std::optional<std::string> read_txt(std::string_view rdata);
+[[nodiscard]] std::optional<tlsa_record> read_tlsa(std::string_view rdata);
 [[nodiscard]] std::optional<ip_address> read_address(std::string_view rdata);
 /// CNAME records in the answer section. nullopt: malformed packet.
 [[nodiscard]] std::optional<std::size_t> count_cnames(std::string_view packet);

@@ -78,6 +78,7 @@ struct memory_state {
     bool aborted = false;
     bool interrupted = false;
     std::unique_ptr<tls_facts> facts;
+    std::function<void(tls_client_options const&, tls_facts&)> certify;
 
     void close() noexcept
     {
@@ -157,6 +158,7 @@ public:
         s_.facts->server_name = options.server_name;
         s_.facts->alpn = options.alpn;
         s_.facts->peer_verified = true;
+        if (s_.certify) s_.certify(options, *s_.facts);
         co_return result<void>{};
     }
     tls_facts const* tls() const noexcept override
@@ -216,6 +218,7 @@ memory_pair make_memory_pair(base::executor& home, memory_pair_options options)
     server.peer = options.peer == endpoint{} ? loopback : options.peer;
     server.here = client.peer = client.here = loopback;
     server.local = client.local = options.local;
+    client.certify = std::move(options.certify);
     memory_pair pair;
     pair.server = std::make_unique<memory_stream>(std::move(server));
     pair.client = std::make_unique<memory_stream>(std::move(client));

@@ -28,6 +28,8 @@ struct scripted_resolver::state {
     table<ip_address> addresses;
     table<std::string> txt;
     table<std::string> ptr;
+    table<tlsa_record> tlsa;
+    table<std::string> cname;
 };
 
 scripted_resolver::scripted_resolver() : state_(std::make_unique<state>()) {}
@@ -52,6 +54,16 @@ void scripted_resolver::set_ptr(ip_address address, dns_answer<std::string> a)
 {
     std::lock_guard const lock{state_->mutex};
     state_->ptr[reverse_name(address)] = std::move(a);
+}
+void scripted_resolver::set_tlsa(std::string name, dns_answer<tlsa_record> a)
+{
+    std::lock_guard const lock{state_->mutex};
+    state_->tlsa[key(name)] = std::move(a);
+}
+void scripted_resolver::set_cname(std::string name, dns_answer<std::string> a)
+{
+    std::lock_guard const lock{state_->mutex};
+    state_->cname[key(name)] = std::move(a);
 }
 
 task<dns_answer<mx_record>> scripted_resolver::mx(std::string name)
@@ -83,6 +95,16 @@ task<dns_answer<std::string>> scripted_resolver::ptr(ip_address address)
 {
     std::lock_guard const lock{state_->mutex};
     co_return look_up(state_->ptr, reverse_name(address));
+}
+task<dns_answer<tlsa_record>> scripted_resolver::tlsa(std::string name)
+{
+    std::lock_guard const lock{state_->mutex};
+    co_return look_up(state_->tlsa, name);
+}
+task<dns_answer<std::string>> scripted_resolver::cname(std::string name)
+{
+    std::lock_guard const lock{state_->mutex};
+    co_return look_up(state_->cname, name);
 }
 
 }  // namespace mansio::net

@@ -3,14 +3,17 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/executor.hpp"
 #include "net/address.hpp"
+#include "net/tlsa.hpp"
 
 namespace mansio::net {
 
@@ -19,22 +22,41 @@ using base::monotonic_time;
 class tls_server_context;
 class tls_client_context;
 
+/// Why a server's certificate was not verified, in the classes that reports tell apart (RFC 8460 §4.3).
+enum class tls_problem : std::uint8_t {
+    none,
+    no_name,          ///< nobody said which name to verify
+    no_certificate,
+    name_mismatch,
+    expired,
+    not_trusted,      ///< no chain to a trust anchor, or one with a flaw
+    tlsa_mismatch,    ///< none of the TLSA records fits the chain
+    tlsa_unusable,    ///< OpenSSL can use none of the TLSA records: nothing was verified
+};
+
 /// Facts of the TLS session in force.
 struct tls_facts {
     std::string version;        ///< "TLSv1.3"
     std::string cipher;
     std::string server_name;    ///< SNI the client sent (server side) or we sent (client side)
     std::string alpn;           ///< chosen protocol, empty: none
-    bool peer_verified = false; ///< client side: chain and name verified
+    bool peer_verified = false; ///< client side: chain and name verified, or a TLSA record fits
     std::string verify_error;   ///< client side: why not
+    tls_problem problem = tls_problem::none;  ///< client side: the class of verify_error
+    std::optional<tlsa_record> matched;       ///< client side: the TLSA record that verified the peer; none: the trusted CAs did
 };
 
 enum class readiness : std::uint8_t { readable, interrupted };
 
 struct tls_client_options {
     std::string server_name;            ///< SNI and the name to verify
-    bool require_verified = false;      ///< end the handshake when the chain or name does not verify; false: opportunistic, RFC 7435
+    bool require_verified = false;      ///< end the handshake when the chain or name does not verify; false: tls() tells (RFC 7435), the caller decides
     std::string alpn;
+    std::vector<std::string> also_named;    ///< further names the certificate may bear instead (RFC 7672 §3.2.2)
+    bool alternative_names_only = false;    ///< names in subjectAltName alone count, the subject's CN never (RFC 8461 §4.2)
+    /// Not empty: the peer is verified by these (usages 2 and 3 alone; digest agility of RFC 7671 §9), the trusted CAs do not matter; usage 3 looks
+    /// neither at names nor at dates (RFC 7672 §3.1.1). They come from answers that were `secure`. server_name is then the TLSA base domain.
+    std::vector<tlsa_record> tlsa;
 };
 
 /// What leaves a shard when a connection moves to another: opaque, made by release(), taken by shard::adopt(). Destroyed unadopted, it closes.
@@ -157,11 +179,12 @@ private:
 
 /// Two ends of an in-memory connection on one executor, for tests: what one writes the other reads, cut into pieces of at most `cut` octets.
 /// start_tls_* turn a flag only; like a real handshake, it fails when the other end has sent octets in clear that were not read.
-/// peer() of the server's end is `peer`. A write never waits.
+/// peer() of the server's end is `peer`. A write never waits. `certify`: what the client's handshake finds out, in place of "verified".
 struct memory_pair_options {
     std::size_t cut = 1U << 20U;
     endpoint peer;
     bool local = false;
+    std::function<void(tls_client_options const&, tls_facts&)> certify = {};
 };
 struct memory_pair {
     std::unique_ptr<stream> server, client;

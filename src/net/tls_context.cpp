@@ -119,6 +119,7 @@ result<std::unique_ptr<tls_client_context>> tls_client_context::make(std::string
     i->context.reset(SSL_CTX_new(TLS_client_method()));
     MANSIO_ASSERT(i->context);
     set_common(i->context.get());
+    MANSIO_ASSERT(SSL_CTX_dane_enable(i->context.get()) == 1);  // allows it; a connection with TLSA records uses it
     auto const loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(i->context.get()) : SSL_CTX_load_verify_file(i->context.get(), ca_file.c_str());
     if (loaded != 1) {
         auto const what = ca_file.empty() ? std::string{"the system's trusted certificates"} : "the trusted certificates in " + ca_file;

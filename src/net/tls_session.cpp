@@ -10,6 +10,18 @@
 
 namespace mansio::net {
 namespace {
+tls_problem class_of(long verified)
+{
+    switch (verified) {
+    case X509_V_OK: return tls_problem::none;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: return tls_problem::name_mismatch;
+    case X509_V_ERR_CERT_HAS_EXPIRED: return tls_problem::expired;
+    case X509_V_ERR_DANE_NO_MATCH: return tls_problem::tlsa_mismatch;
+    default: return tls_problem::not_trusted;
+    }
+}
+
 /// BIO_get_ktls and friends stay off: the session must be able to change threads and the buffers be ours to release.
 SSL* open_session(SSL_CTX* c, int fd)
 {
@@ -44,15 +56,7 @@ result<std::unique_ptr<tls_session>> tls_session::client(tls_client_context& con
     made->is_client_ = true;
     made->asked_name_ = o.server_name;
     SSL_set_connect_state(s);
-    bool ready = true;
-    if (!o.server_name.empty()) {
-        if (ip_address::parse(o.server_name)) {
-            ready = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(s), o.server_name.c_str()) == 1;  // RFC 6066 §3: no SNI for an address
-        } else {
-            SSL_set_hostflags(s, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-            ready = SSL_set1_host(s, o.server_name.c_str()) == 1 && SSL_set_tlsext_host_name(s, o.server_name.c_str()) == 1;
-        }
-    }
+    bool ready = made->set_tlsa(o) && made->set_names(o);
     if (!o.alpn.empty()) {
         MANSIO_ASSERT(o.alpn.size() < 256);
         auto const wire = static_cast<char>(o.alpn.size()) + o.alpn;
@@ -61,6 +65,34 @@ result<std::unique_ptr<tls_session>> tls_session::client(tls_client_context& con
     if (!ready) return fail(fault::kind::refused, "cannot speak TLS with that name", "server name \"" + o.server_name + "\": " + take_openssl_errors());
     SSL_set_verify(s, o.require_verified ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);  // NONE still verifies, and tells (RFC 7435)
     return made;
+}
+
+bool tls_session::set_names(tls_client_options const& o)
+{
+    if (o.server_name.empty()) return true;
+    if (ip_address::parse(o.server_name)) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), o.server_name.c_str()) == 1;  // RFC 6066 §3: no SNI
+    SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | (o.alternative_names_only ? X509_CHECK_FLAG_NEVER_CHECK_SUBJECT : 0U));
+    bool ready = SSL_set1_host(ssl_, o.server_name.c_str()) == 1 && SSL_set_tlsext_host_name(ssl_, o.server_name.c_str()) == 1;
+    for (auto const& name : o.also_named) ready = ready && SSL_add1_host(ssl_, name.c_str()) == 1;
+    return ready;
+}
+
+/// OpenSSL does the rest: digest agility, chains that end at a DANE-TA(2) record, DANE-EE(3) without names and dates.
+bool tls_session::set_tlsa(tls_client_options const& o)
+{
+    if (o.tlsa.empty()) return true;
+    if (SSL_dane_enable(ssl_, o.server_name.c_str()) != 1) return false;
+    SSL_dane_set_flags(ssl_, DANE_FLAG_NO_DANE_EE_NAMECHECKS);  // RFC 7672 §3.2.1
+    constexpr std::uint8_t dane_ta = 2, dane_ee = 3;
+    dane_ = dane::unusable;
+    for (auto const& r : o.tlsa) {
+        if (r.usage != dane_ta && r.usage != dane_ee) continue;  // RFC 7672 §3.1.3
+        auto const* const data = reinterpret_cast<unsigned char const*>(r.data.data());
+        auto const taken = SSL_dane_tlsa_add(ssl_, r.usage, r.selector, r.matching, data, r.data.size());
+        if (taken > 0) dane_ = dane::on;
+    }
+    ERR_clear_error();  // an unusable record is no error: the next one may do (RFC 6698 §4.1)
+    return true;
 }
 
 tls_session::~tls_session() { SSL_free(ssl_); }
@@ -162,13 +194,40 @@ tls_facts tls_session::facts() const
     SSL_get0_alpn_selected(ssl_, &alpn, &alpn_length);
     if (alpn != nullptr) f.alpn.assign(reinterpret_cast<char const*>(alpn), alpn_length);
     if (!is_client_) return f;
-    auto const verified = SSL_get_verify_result(ssl_);
-    // X509_V_OK is also the answer when no certificate came, and says nothing of the name when none was asked for.
-    bool const certificate = SSL_get0_peer_certificate(ssl_) != nullptr;
-    f.peer_verified = certificate && verified == X509_V_OK && !asked_name_.empty();
-    if (!f.peer_verified)
-        f.verify_error = !certificate ? "no certificate" : verified == X509_V_OK ? "no name to verify" : X509_verify_cert_error_string(verified);
+    tell_verified(f);
     return f;
+}
+
+void tls_session::tell_verified(tls_facts& f) const
+{
+    auto const verified = SSL_get_verify_result(ssl_);
+    f.problem = class_of(verified);
+    if (f.problem != tls_problem::none) f.verify_error = X509_verify_cert_error_string(verified);
+    // X509_V_OK is also the answer when no certificate came, and says nothing of the name when none was asked for.
+    if (SSL_get0_peer_certificate(ssl_) == nullptr) {
+        f.problem = tls_problem::no_certificate;
+        f.verify_error = "no certificate";
+    } else if (dane_ == dane::unusable) {
+        f.problem = tls_problem::tlsa_unusable;  // what the trusted CAs say of it was not asked
+        f.verify_error = "no usable TLSA record";
+    } else if (f.problem == tls_problem::none && asked_name_.empty()) {
+        f.problem = tls_problem::no_name;
+        f.verify_error = "no name to verify";
+    }
+    f.peer_verified = f.problem == tls_problem::none;
+    if (!f.peer_verified || dane_ != dane::on) return;
+    tlsa_record r;
+    unsigned char const* data = nullptr;
+    std::size_t length = 0;
+    if (SSL_get0_dane_tlsa(ssl_, &r.usage, &r.selector, &r.matching, &data, &length) < 0) {
+        // Records were given and none was used: never taken for a success.
+        f.peer_verified = false;
+        f.problem = tls_problem::tlsa_mismatch;
+        f.verify_error = X509_verify_cert_error_string(X509_V_ERR_DANE_NO_MATCH);
+        return;
+    }
+    r.data.assign(reinterpret_cast<char const*>(data), length);
+    f.matched = std::move(r);
 }
 
 }  // namespace mansio::net

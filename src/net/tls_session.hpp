@@ -56,9 +56,14 @@ public:
 private:
     explicit tls_session(ssl_st* s) noexcept : ssl_(s) {}
     [[nodiscard]] step step_of(int returned);
+    [[nodiscard]] bool set_names(tls_client_options const& o);
+    [[nodiscard]] bool set_tlsa(tls_client_options const& o);
+    void tell_verified(tls_facts& f) const;
     ssl_st* ssl_;
     bool usable_ = true;
     bool is_client_ = false;
+    enum class dane : std::uint8_t { off, on, unusable };
+    dane dane_ = dane::off;
     std::string asked_name_;
     std::string error_;
 };

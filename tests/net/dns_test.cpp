@@ -32,7 +32,7 @@ std::string record(std::string_view owner, unsigned type, std::string_view rdata
 {
     return wire_name(owner) + u16(type) + u16(1) + u16(ttl >> 16U) + u16(ttl & 0xFFFFU) + u16(static_cast<unsigned>(rdata.size())) + std::string(rdata);
 }
-constexpr unsigned A = 1, CNAME = 5, SOA = 6, PTR = 12, MX = 15, TXT = 16, AAAA = 28;
+constexpr unsigned A = 1, CNAME = 5, SOA = 6, PTR = 12, MX = 15, TXT = 16, AAAA = 28, TLSA = 52;
 std::string mx_data(unsigned preference, std::string_view host) { return u16(preference) + wire_name(host); }
 std::string octets_of(std::string_view address)
 {
@@ -258,6 +258,27 @@ TEST_F(dns_test, text_and_reverse_names)
     EXPECT_EQ(p.records, std::vector<std::string>{"mail.example.test"});
 }
 
+TEST_F(dns_test, tlsa_records_and_aliases_themselves)
+{
+    using namespace std::string_literals;
+    auto const name = "_25._tcp.mx.example.test"s;
+    auto const digest = std::string(32, 'd');
+    server.set(name, TLSA, {0, {record(name, TLSA, "\3\1\1" + digest), record(name, TLSA, "\2\xff\0x"s), record(name, TLSA, "\3\1\1")}, false});
+    server.set("_25._tcp.bare.example.test", TLSA, {0, {record("_25._tcp.bare.example.test", TLSA, "\3\1\1")}, false});
+    server.set("alias.example.test", CNAME, {0, {record("alias.example.test", CNAME, wire_name("mx.example.test"))}, false});
+    server.set("mx.example.test", A, {0, {record("mx.example.test", A, octets_of("192.0.2.1"))}, false});
+    auto const found = on(run.at(0), dns->tlsa("_25._TCP.mx.example.test"));
+    ASSERT_EQ(found.status, dns_status::found);
+    EXPECT_FALSE(found.secure) << "nothing is validated here";
+    ASSERT_EQ(found.records.size(), 3U);
+    EXPECT_EQ(std::ranges::count(found.records, tlsa_record{3, 1, 1, digest}), 1);
+    EXPECT_EQ(std::ranges::count(found.records, tlsa_record{2, 255, 0, "x"}), 1);
+    EXPECT_EQ(on(run.at(0), dns->tlsa("_25._tcp.bare.example.test")).records, (std::vector{tlsa_record{3, 1, 1, ""}})) << "unusable, but it is there";
+    EXPECT_EQ(on(run.at(0), dns->tlsa("_25._tcp.other.example.test")).status, dns_status::no_such_name);
+    EXPECT_EQ(on(run.at(0), dns->cname("alias.example.test")).records, (std::vector<std::string>{"mx.example.test"}));
+    EXPECT_EQ(on(run.at(0), dns->cname("mx.example.test")).status, dns_status::no_data);
+}
+
 TEST_F(dns_test, aliases_are_followed_up_to_a_bound)
 {
     auto const chain = [&](std::string const& start, int links) {
@@ -469,6 +490,9 @@ TEST(dns_wire, reads_records_whole_or_not_at_all)
                            "\x02"
                            "d"sv})
         EXPECT_FALSE(read_txt(bad));
+    auto const tlsa = "\x03\x01\x02xyz"sv;
+    for (std::size_t cut = 0; cut < 3; ++cut) EXPECT_FALSE(read_tlsa(tlsa.substr(0, cut)));
+    EXPECT_EQ(read_tlsa(tlsa), (tlsa_record{3, 1, 2, "xyz"}));
     EXPECT_EQ(read_address("\x7f\x00\x00\x01"sv)->text(), "127.0.0.1");
     EXPECT_FALSE(read_address("\x7f\x00\x00"sv));
     EXPECT_EQ(reverse_name(*ip_address::parse("192.0.2.1")), "1.2.0.192.in-addr.arpa");
@@ -483,6 +507,11 @@ TEST(scripted_resolver, answers_from_its_table)
     dns.set_mx("Example.test", dns_found<mx_record>({{10, "mx.example.test"}}));
     dns.set_addresses("mx.example.test", dns_without<ip_address>(dns_status::failed, "SERVFAIL"));
     dns.set_ptr(*ip_address::parse("192.0.2.1"), dns_found<std::string>({"host.test"}));
+    dns.set_tlsa("_25._tcp.mx.example.test", dns_found<tlsa_record>({{3, 1, 1, "data"}}, true));
+    dns.set_cname("alias.example.test", dns_found<std::string>({"mx.example.test"}, true));
+    EXPECT_TRUE(loop.run(dns.tlsa("_25._tcp.MX.example.test")).secure);
+    EXPECT_EQ(loop.run(dns.tlsa("_25._tcp.mx2.example.test")).status, dns_status::no_such_name);
+    EXPECT_EQ(loop.run(dns.cname("alias.example.test")).records, (std::vector<std::string>{"mx.example.test"}));
     auto const mx = loop.run(dns.mx("example.TEST."));
     EXPECT_EQ(mx.status, dns_status::found);
     EXPECT_EQ(mx.records[0].host, "mx.example.test");

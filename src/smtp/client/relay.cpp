@@ -9,7 +9,6 @@
 
 #include "base/bytes.hpp"
 #include "net/shard.hpp"
-#include "smtp/client/session.hpp"
 
 namespace mansio::smtp::client {
 namespace {
@@ -59,6 +58,12 @@ host_port split_route(std::string const& text)
     if (colon != std::string::npos) std::from_chars(text.data() + colon + 1, text.data() + text.size(), r.port);
     return r;
 }
+
+/// What the message asks of TLS (RFC 8689). The queue's envelope does not say yet: neither.
+struct tls_wish {
+    bool required = false, optional = false;
+};
+tls_wish tls_of(queue::envelope const&) { return {}; }
 }  // namespace
 
 std::unique_ptr<dialer> make_shard_dialer(net::egress_gate const& gate) { return std::make_unique<shard_dialer>(gate); }
@@ -93,7 +98,7 @@ struct relay::impl {
                 refused_targets.add();
                 log.warning("relay_target_refused", {{"host", name}, {"address", a.text()}});
             } else {
-                r.targets.push_back({name, {a, port}});
+                r.targets.push_back({name, {a, port}, found.secure, found.canonical_name});
             }
         }
         if (found.status != net::dns_status::failed) co_return std::nullopt;
@@ -104,18 +109,20 @@ struct relay::impl {
     {
         route r;
         auto const to = split_route(options.fixed_route);
+        // RFC 7672 §2.2.2, RFC 8461 §3.4: a smarthost is a destination of its own, named by the operator.
         if (auto const literal = net::ip_address::parse(to.host)) {
             r.targets.push_back({to.host, {*literal, to.port}});
             co_return r;
         }
         bool denied = false, own = false;
         static_cast<void>(co_await add_host(to.host, to.port, r, denied, own));
+        r.where.domain = base::to_lower_ascii(to.host);
         if (r.targets.empty()) r.instead = ours(outcome::kind::later, "4.4.3", fmt::format("the route {} has no address now", options.fixed_route));
         co_return r;
     }
 
     /// The names to try, best first; equal preferences in random order (RFC 5321 §5.1).
-    task<std::expected<std::vector<net::mx_record>, outcome>> exchangers(std::string domain)
+    task<std::expected<std::vector<net::mx_record>, outcome>> exchangers(std::string domain, destination& where)
     {
         auto found = co_await dns.mx(domain);
         if (found.status == net::dns_status::failed)
@@ -123,6 +130,9 @@ struct relay::impl {
         if (found.status == net::dns_status::no_such_name)
             co_return std::unexpected(ours(outcome::kind::never, "5.1.2", fmt::format("there is no domain {}", domain)));
         if (found.status == net::dns_status::no_data || found.records.empty()) co_return std::vector{net::mx_record{0, domain}};  // the implicit MX
+        where.by_mx = true;
+        where.secure_mx = found.secure;
+        where.canonical_domain = found.canonical_name;
         // RFC 7505 §3: a single "." says that the domain takes no mail.
         if (found.records.size() == 1 && found.records.front().host.empty())
             co_return std::unexpected(ours(outcome::kind::never, "5.1.10", fmt::format("{} takes no mail (null MX)", domain)));
@@ -154,7 +164,8 @@ struct relay::impl {
                 r.targets.push_back({domain, {*literal, options.port}});
             co_return r;
         }
-        auto const hosts = co_await exchangers(domain);
+        r.where.domain = base::to_lower_ascii(domain);
+        auto const hosts = co_await exchangers(domain, r.where);
         if (!hosts) {
             r.instead = hosts.error();
             co_return r;
@@ -178,8 +189,8 @@ struct relay::impl {
         co_return r;
     }
 
-    /// One address: TLS when offered; once more in clear when the handshake failed.
-    task<session_result> try_target(target const& t, transaction const& mail, base::clock& clock)
+    /// One address: TLS as demanded; once more in clear when the handshake failed and nothing forbids it.
+    task<session_result> try_target(target const& t, tls_demand const& demand, transaction const& mail, base::clock& clock)
     {
         session_result last;
         for (int round = 0; round < 2; ++round) {
@@ -192,8 +203,18 @@ struct relay::impl {
                 last.outcomes.assign(mail.recipients.size(), o);
                 co_return last;
             }
-            session_options so{options.hostname, t.name, round == 0 ? &tls : nullptr, &limits};
+            session_options so{options.hostname, t.name, round == 0 ? &tls : nullptr, &limits, demand, options.observer};
             last = co_await run_session(std::move(*dialled), std::move(so), mail, clock);
+            if (last.tls)
+                log.info("relay_tls", {{"host", t.name},
+                                       {"address", t.at.text()},
+                                       {"version", last.tls->version},
+                                       {"cipher", last.tls->cipher},
+                                       {"policy", mailauth::name_of(demand.about.policy_type)},
+                                       {"verified", last.tls->matched         ? "tlsa"
+                                                    : last.tls->peer_verified ? "ca"
+                                                                              : "no"},
+                                       {"why", last.tls->verify_error}});
             if (!last.tls_failed) co_return last;
             log.warning("relay_tls_failed",
                         {{"host", t.name}, {"address", t.at.text()}, {"why", last.outcomes.empty() ? std::string{} : last.outcomes.front().reply}});
@@ -201,18 +222,58 @@ struct relay::impl {
         co_return last;
     }
 
+    /// Why a server is not dialled at all; nullopt: it is.
+    static std::optional<outcome> passed_over(target const& t, tls_choice const& c, transaction const& mail, bool uncertain)
+    {
+        if (c.skip) {
+            auto o = *c.skip;
+            if (mail.insists_on_tls() && !c.for_now) o.what = outcome::kind::never;
+            if (o.what == outcome::kind::never) o.status = "5.7.10";
+            return o;
+        }
+        if (!mail.insists_on_tls() || c.demand.certain_host) return std::nullopt;
+        auto const words = fmt::format("the message requires TLS, but neither DNSSEC nor an MTA-STS policy says that mail for {} goes to {}",
+                                       c.demand.about.policy_domain, t.name);
+        if (uncertain) return ours(outcome::kind::later, "4.7.10", words + " now");
+        return ours(outcome::kind::never, "5.7.10", words);
+    }
+
     /// The targets in turn, until one of them has said something about the mail itself.
-    task<std::vector<outcome>> attempt(std::vector<target> targets, transaction mail)
+    task<std::vector<outcome>> attempt(std::vector<target> targets, tls_chooser& chooser, transaction mail)
     {
         auto& clock = base::executor::current().clock();
         std::vector<outcome> last;
+        std::optional<outcome> unsafe;  // tells more than what became of the servers after it
+        bool all_unsafe = true;
         int conversations = 0;
         for (auto const& t : targets) {
-            auto tried = co_await try_target(t, mail, clock);
+            auto const choice = co_await chooser.choose(t);
+            if (auto over = passed_over(t, choice, mail, chooser.uncertain())) {
+                log.warning("relay_tls_policy", {{"host", t.name}, {"address", t.at.text()}, {"status", over->status}, {"why", over->reply}});
+                all_unsafe = all_unsafe && over->what == outcome::kind::never;
+                unsafe = std::move(over);
+                continue;
+            }
+            if (conversations == 2) {
+                all_unsafe = false;
+                break;
+            }
+            auto tried = co_await try_target(t, choice.demand, mail, clock);
             last = std::move(tried.outcomes);
             if (!tried.connection_level) co_return last;
-            if (tried.greeted && ++conversations == 2) break;
+            if (tried.unsafe) {
+                unsafe = last.front();
+                log.warning("relay_tls_policy", {{"host", t.name}, {"address", t.at.text()}, {"status", unsafe->status}, {"why", unsafe->reply}});
+            }
+            all_unsafe = all_unsafe && tried.unsafe;
+            if (tried.greeted) ++conversations;
         }
+        if (unsafe && !all_unsafe && unsafe->what == outcome::kind::never) {
+            // RFC 8689 §4.2.1: given up only when no server is left that might do.
+            unsafe->what = outcome::kind::later;
+            unsafe->status = "4.7.10";
+        }
+        if (unsafe) last.assign(mail.recipients.size(), *unsafe);
         co_return last;
     }
 };
@@ -230,6 +291,15 @@ task<route> relay::find_route(std::string domain)
     auto looking = impl_->options.fixed_route.empty() ? impl_->by_mx(std::move(domain)) : impl_->fixed();
     auto r = co_await std::move(looking);
     co_return r;
+}
+
+task<std::vector<queue::outcome>> relay::send(route along, transaction mail)
+{
+    MANSIO_ASSERT(!along.instead && !along.targets.empty());
+    auto& clock = base::executor::current().clock();
+    tls_chooser chooser{impl_->dns, impl_->options.sts, impl_->options.observer, clock, along.where, mail.tls_optional && !mail.require_tls};
+    auto outcomes = co_await impl_->attempt(along.targets, chooser, std::move(mail));
+    co_return outcomes;
 }
 
 task<std::vector<queue::outcome>> relay::deliver(queue::envelope const& e, std::vector<std::size_t> which, queue::message_source& message)
@@ -250,9 +320,9 @@ task<std::vector<queue::outcome>> relay::deliver(queue::envelope const& e, std::
         by_sender[own.empty() ? e.sender : own].push_back(k);
     }
     for (auto const& [sender, members] : by_sender) {
-        transaction mail{sender, {}, e.body_8bit, e.smtputf8, &message};
+        transaction mail{sender, {}, e.body_8bit, e.smtputf8, &message, tls_of(e).required, tls_of(e).optional};
         for (auto const k : members) mail.recipients.push_back(e.recipients[which[k]].address);
-        auto const got = co_await impl_->attempt(where.targets, std::move(mail));
+        auto const got = co_await send(where, std::move(mail));
         MANSIO_ASSERT(got.size() == members.size());
         for (std::size_t k = 0; k < members.size(); ++k) outcomes[members[k]] = got[k];
     }

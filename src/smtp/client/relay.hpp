@@ -14,6 +14,8 @@
 #include "net/stream.hpp"
 #include "net/tls.hpp"
 #include "queue/queue.hpp"
+#include "smtp/client/session.hpp"
+#include "smtp/client/tls_policy.hpp"
 
 namespace mansio::smtp::client {
 
@@ -26,15 +28,11 @@ public:
 /// Dials from the shard that runs the caller, through the egress gate.
 [[nodiscard]] std::unique_ptr<dialer> make_shard_dialer(net::egress_gate const& gate);
 
-/// One place to try.
-struct target {
-    std::string name;             ///< the MX's name, or the address literal
-    net::endpoint at;
-};
 /// Where a domain's mail goes, or why nowhere.
 struct route {
     std::vector<target> targets;  ///< in order of preference, both families, at most limits.relay_addresses
     std::optional<queue::outcome> instead;
+    destination where = {};
 };
 
 struct relay_options {
@@ -42,9 +40,12 @@ struct relay_options {
     std::uint16_t port = 25;
     std::string fixed_route;                     ///< "HOST:PORT" for everything; empty: by MX
     std::vector<net::ip_address> own_addresses;  ///< mail that would come back to us is a loop (trust.md R5)
+    mailauth::sts_policies* sts = nullptr;       ///< null: MTA-STS is not looked for; outlives the relay
+    mailauth::tls_observer* observer = nullptr;  ///< null: nobody counts; outlives the relay
 };
 
-/// The queue's transport for other servers. At most two conversations and limits.relay_addresses addresses an attempt (trust.md R5).
+/// The queue's transport for other servers. TLS by the destination's policy: DANE, MTA-STS, else where offered; what breaks an enforced one is never said in
+/// clear nor to another certificate: the next server, then `later` with status 4.7.*, `never` with 5.7.10 or 5.7.30 for mail that requires TLS. At most two conversations and limits.relay_addresses addresses an attempt (trust.md R5).
 /// Threads: any shard; everything it is handed outlives it.
 class relay final : public queue::transport {
 public:
@@ -54,6 +55,8 @@ public:
     task<std::vector<queue::outcome>> deliver(queue::envelope const& e, std::vector<std::size_t> which, queue::message_source& message) override;
     /// Exposed for tests and `mansio doctor`.
     [[nodiscard]] task<route> find_route(std::string domain);
+    /// One transaction along a route that leads somewhere; exposed for tests.
+    [[nodiscard]] task<std::vector<queue::outcome>> send(route along, transaction mail);
 
 private:
     struct impl;

@@ -57,6 +57,7 @@ extensions read_extensions(server_reply const& ehlo)
         if (base::equal_ignoring_case(word, "8BITMIME")) e.eight_bit = true;
         if (base::equal_ignoring_case(word, "SMTPUTF8")) e.smtputf8 = true;
         if (base::equal_ignoring_case(word, "STARTTLS")) e.starttls = true;
+        if (base::equal_ignoring_case(word, "REQUIRETLS")) e.require_tls = true;
         if (base::equal_ignoring_case(word, "CHUNKING")) e.chunking = true;
         if (base::equal_ignoring_case(word, "SIZE")) e.size_known = true;
         if (base::equal_ignoring_case(word, "SIZE") && line.size() > 5) {

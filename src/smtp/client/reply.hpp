@@ -37,6 +37,7 @@ private:
 /// What EHLO said is offered.
 struct extensions {
     bool pipelining = false, eight_bit = false, smtputf8 = false, starttls = false, chunking = false, size_known = false;
+    bool require_tls = false;            ///< REQUIRETLS (RFC 8689)
     std::optional<std::uint64_t> size;   ///< SIZE: 0 or absent number means no fixed limit
 };
 [[nodiscard]] extensions read_extensions(server_reply const& ehlo);

@@ -10,6 +10,7 @@
 namespace mansio::smtp::client {
 namespace {
 using outcome = queue::outcome;
+using level = tls_demand::level;
 constexpr std::size_t piece = 256 * 1024;
 
 /// What went wrong with the whole attempt.
@@ -108,10 +109,13 @@ private:
         if (greeting->code != 220) co_return turned_away(*greeting);
         auto hello = co_await say_hello();
         if (!hello) co_return hello;
-        if (offers_.starttls && options_.tls != nullptr) {
-            auto secured = co_await start_tls();
+        if (options_.tls != nullptr) {
+            auto secured = co_await secure();
             if (!secured) co_return secured;
         }
+        if (mail_.insists_on_tls() && !offers_.require_tls)
+            co_return unsafe("30",
+                             fmt::format("{} does not promise to send the message on under TLS (REQUIRETLS), as its sender requires", options_.server_name));
         co_return step<void>{};
     }
 
@@ -144,18 +148,80 @@ private:
         co_return step<void>{};
     }
 
-    task<step<void>> start_tls()
+    void observe(mailauth::tls_result r, std::string reason = {})
     {
+        if (options_.observer == nullptr || options_.demand.reported) return;
+        auto o = options_.demand.about;
+        o.from = io_.raw().here().address;
+        o.result = r;
+        o.reason = std::move(reason);
+        options_.observer->observed(std::move(o));
+    }
+
+    /// What the mail cannot go without: the demand where it is enforced, and what the message asks.
+    [[nodiscard]] level least() const
+    {
+        if (mail_.insists_on_tls()) return level::verified;
+        return options_.demand.enforced ? options_.demand.least : level::offered;
+    }
+
+    /// `detail`: of the status code X.7.*. What a message requires its sender is told at once (RFC 8689 §4.2.1), what a policy requires may be mended.
+    std::unexpected<trouble> unsafe(std::string_view detail, std::string words)
+    {
+        outcome o;
+        bool const final = mail_.insists_on_tls();
+        o.what = final ? outcome::kind::never : outcome::kind::later;
+        o.status = fmt::format("{}.7.{}", final ? 5 : 4, detail);
+        o.reply = std::move(words);
+        o.tls = io_.raw().tls() != nullptr;
+        result_.unsafe = true;
+        return std::unexpected(trouble{std::move(o), true});
+    }
+
+    [[nodiscard]] std::string asked_by() const
+    {
+        return mail_.insists_on_tls() ? std::string{"the message requires it (REQUIRETLS)"} : options_.demand.because;
+    }
+
+    /// The server does not start TLS.
+    step<void> without_tls(std::string how)
+    {
+        observe(mailauth::tls_result::starttls_not_supported, how);
+        if (least() == level::offered) return {};
+        return unsafe(mail_.insists_on_tls() ? "10" : "4", fmt::format("{} {}, but {}: nothing is sent in clear", options_.server_name, how, asked_by()));
+    }
+
+    /// What the certificate said is worth, after the handshake.
+    step<void> judge(net::tls_facts const& facts)
+    {
+        // Who asked for encryption alone has it.
+        bool const fits = facts.peer_verified || options_.demand.least != level::verified;
+        observe(fits ? mailauth::tls_result::success : mailauth::result_of(facts.problem), fits ? std::string{} : facts.verify_error);
+        if (facts.peer_verified || least() != level::verified) return {};
+        return unsafe(mail_.insists_on_tls() ? "10" : "5",
+                      fmt::format("the certificate of {} is not verified ({}), but {}", options_.server_name, facts.verify_error, asked_by()));
+    }
+
+    task<step<void>> secure()
+    {
+        if (!offers_.starttls) co_return without_tls("offers no TLS (STARTTLS)");
         auto const go = co_await ask("STARTTLS");
         if (!go) co_return lost(go.error(), "asking for TLS");
-        if (!go->positive()) co_return step<void>{};  // offered and refused: in clear, as if it had not been offered
-        net::tls_client_options tls;
-        tls.server_name = options_.server_name;
-        auto const shaken = co_await io_.start_tls_client(*options_.tls, tls, within(options_.limits->relay_connect_wait));
+        if (!go->positive()) co_return without_tls("refuses to start TLS (" + base::printable(go->text(), 100) + ")");
+        auto const shaken = co_await io_.start_tls_client(*options_.tls, options_.demand.tls, within(options_.limits->relay_connect_wait));
         if (!shaken) {
-            result_.tls_failed = true;
-            co_return lost(shaken.error(), "starting TLS");
+            auto const why = shaken.error().detail.empty() ? shaken.error().say : shaken.error().detail;
+            observe(mailauth::tls_result::validation_failure, why);
+            auto gone = lost(shaken.error(), "starting TLS");
+            result_.tls_failed = least() == level::offered;
+            if (result_.tls_failed) co_return gone;
+            // Refused: both were there and did not agree. Anything else may be the network's fault and is no answer.
+            if (shaken.error().what != fault::kind::refused) co_return gone;
+            co_return unsafe(mail_.insists_on_tls() ? "10" : "5", fmt::format("TLS with {} failed ({}), but {}: nothing is sent in clear", options_.server_name,
+                                                                              base::printable(why, 100), asked_by()));
         }
+        result_.tls = *io_.raw().tls();
+        if (auto const judged = judge(*result_.tls); !judged) co_return judged;
         // RFC 3207 §4.2: everything known from before TLS is forgotten.
         auto hello = co_await say_hello();
         co_return hello;
@@ -167,6 +233,8 @@ private:
         if (offers_.size_known) out += fmt::format(" SIZE={}", mail_.message->size());
         if (mail_.body_8bit && offers_.eight_bit) out += " BODY=8BITMIME";
         if (mail_.smtputf8) out += " SMTPUTF8";
+        // RFC 8689 §2: said only where all of it holds; a bounce may go without (§5).
+        if (mail_.require_tls && offers_.require_tls && result_.tls && result_.tls->peer_verified && options_.demand.certain_host) out += " REQUIRETLS";
         return out;
     }
 

@@ -10,6 +10,7 @@
 #include "net/tls.hpp"
 #include "queue/queue.hpp"
 #include "smtp/client/reply.hpp"
+#include "smtp/client/tls_policy.hpp"
 
 namespace mansio::smtp::client {
 
@@ -19,6 +20,8 @@ struct session_options {
     std::string server_name;                  ///< the MX's name, for SNI and the log
     net::tls_client_context* tls = nullptr;   ///< nullptr: never use TLS (an attempt after a handshake that failed)
     base::limits const* limits = nullptr;
+    tls_demand demand = {};                   ///< of attempts with `tls`; without it a demand must have been given up
+    mailauth::tls_observer* observer = nullptr;
 };
 
 /// What one transaction carries.
@@ -27,6 +30,10 @@ struct transaction {
     std::vector<std::string> recipients;
     bool body_8bit = false, smtputf8 = false;
     queue::message_source* message = nullptr;
+    /// REQUIRETLS (RFC 8689 §4.2.1): only under verified TLS, to a server that promises to go on so; but a bounce (empty sender) is not lost for it (§5).
+    bool require_tls = false;
+    bool tls_optional = false;  ///< "TLS-Required: no" and not require_tls: policies stop nothing (§4.2.2)
+    [[nodiscard]] bool insists_on_tls() const noexcept { return require_tls && !sender.empty(); }
 };
 
 /// How far it got. `connection_level`: nothing was said about this mail: another address may be tried.
@@ -34,10 +41,12 @@ struct session_result {
     std::vector<queue::outcome> outcomes;     ///< one for each recipient
     bool connection_level = false;
     bool greeted = false;                     ///< the other side answered at all
-    bool tls_failed = false;                  ///< STARTTLS was offered and the handshake failed: try once more in clear (RFC 7435)
+    bool tls_failed = false;                  ///< STARTTLS was offered and the handshake failed: nothing forbids to try once more in clear (RFC 7435)
+    bool unsafe = false;                      ///< TLS is not as the demand or the message asks; nothing of the mail was said
+    std::optional<net::tls_facts> tls;        ///< of the session, when there was one
 };
 
-/// Opportunistic TLS: used when offered, not verified (MTA-STS and DANE come with their policies). Deadlines are the limits relay_*; replies are
+/// TLS when offered; what is missing of the demand ends the conversation before any mail is said. Each attempt with `tls` makes one observation. Deadlines are the limits relay_*; replies are
 /// bounded. Never throws for what the other side does.
 [[nodiscard]] task<session_result> run_session(std::unique_ptr<net::stream> connection, session_options o, transaction t, base::clock& clock);
 
