@@ -32,6 +32,9 @@ struct config {
     std::string relay_ca_file;
     std::uint64_t relay_port = 25;
 
+    std::vector<std::string> proxy_from;
+    std::vector<std::string> smtp_off, smtp_xclient_from, smtp_priority_from;
+
     std::vector<std::string> imap_off, imap_metadata;
     std::string pop3_keep = "forever";
     std::uint64_t pop3_login_delay = 0;

@@ -103,6 +103,7 @@ struct relay::impl {
     task<route> fixed()
     {
         route r;
+        r.name_is_sure = true;  // our operator's word, not the DNS's
         auto const to = split_route(options.fixed_route);
         if (auto const literal = net::ip_address::parse(to.host)) {
             r.targets.push_back({to.host, {*literal, to.port}});
@@ -115,14 +116,19 @@ struct relay::impl {
     }
 
     /// The names to try, best first; equal preferences in random order (RFC 5321 §5.1).
-    task<std::expected<std::vector<net::mx_record>, outcome>> exchangers(std::string domain)
+    struct found_hosts {
+        std::vector<net::mx_record> list;
+        bool secure = false;  ///< DNSSEC vouches for the names
+    };
+    task<std::expected<found_hosts, outcome>> exchangers(std::string domain)
     {
         auto found = co_await dns.mx(domain);
         if (found.status == net::dns_status::failed)
             co_return std::unexpected(ours(outcome::kind::later, "4.4.3", fmt::format("the DNS does not answer for {} now: {}", domain, found.why)));
         if (found.status == net::dns_status::no_such_name)
             co_return std::unexpected(ours(outcome::kind::never, "5.1.2", fmt::format("there is no domain {}", domain)));
-        if (found.status == net::dns_status::no_data || found.records.empty()) co_return std::vector{net::mx_record{0, domain}};  // the implicit MX
+        if (found.status == net::dns_status::no_data || found.records.empty())
+            co_return found_hosts{{net::mx_record{0, domain}}, true};  // the implicit MX: the name is the one that was asked for
         // RFC 7505 §3: a single "." says that the domain takes no mail.
         if (found.records.size() == 1 && found.records.front().host.empty())
             co_return std::unexpected(ours(outcome::kind::never, "5.1.10", fmt::format("{} takes no mail (null MX)", domain)));
@@ -139,7 +145,7 @@ struct relay::impl {
                 co_return std::unexpected(
                     ours(outcome::kind::never, "5.4.6", fmt::format("mail for {} comes back to this server, which does not receive for it", domain)));
         }
-        co_return list;
+        co_return found_hosts{std::move(list), found.secure};
     }
 
     task<route> by_mx(std::string domain)
@@ -159,9 +165,10 @@ struct relay::impl {
             r.instead = hosts.error();
             co_return r;
         }
+        r.name_is_sure = hosts->secure;
         bool denied = false, own = false;
         std::optional<std::string> silent;
-        for (auto const& m : *hosts) {
+        for (auto const& m : hosts->list) {
             if (r.targets.size() >= limits.relay_addresses) break;
             auto why = co_await add_host(m.host, options.port, r, denied, own);
             if (why) silent = std::move(why);
@@ -235,6 +242,7 @@ task<route> relay::find_route(std::string domain)
 task<std::vector<queue::outcome>> relay::deliver(queue::envelope const& e, std::vector<std::size_t> which, queue::message_source& message)
 {
     MANSIO_ASSERT(!which.empty());
+    auto const began = base::executor::current().clock().monotonic();
     auto const& first = e.recipients[which.front()].address;
     auto const at = first.rfind('@');
     auto const where = co_await find_route(at == std::string::npos ? first : first.substr(at + 1));
@@ -250,8 +258,17 @@ task<std::vector<queue::outcome>> relay::deliver(queue::envelope const& e, std::
         by_sender[own.empty() ? e.sender : own].push_back(k);
     }
     for (auto const& [sender, members] : by_sender) {
-        transaction mail{sender, {}, e.body_8bit, e.smtputf8, &message};
-        for (auto const k : members) mail.recipients.push_back(e.recipients[which[k]].address);
+        transaction mail{sender, {}, e.body_8bit, e.smtputf8, &message, {}};
+        mail.further.asked = e.asked;
+        mail.further.since = e.since;
+        mail.further.as_of = began;
+        mail.further.name_is_sure = where.name_is_sure;
+        for (auto const k : members) {
+            auto const& to = e.recipients[which[k]];
+            mail.recipients.push_back(to.address);
+            mail.further.notify.push_back(to.wanted);
+            mail.further.orcpt.push_back(to.orcpt);
+        }
         auto const got = co_await impl_->attempt(where.targets, std::move(mail));
         MANSIO_ASSERT(got.size() == members.size());
         for (std::size_t k = 0; k < members.size(); ++k) outcomes[members[k]] = got[k];

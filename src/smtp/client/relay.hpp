@@ -34,6 +34,7 @@ struct target {
 /// Where a domain's mail goes, or why nowhere.
 struct route {
     std::vector<target> targets;  ///< in order of preference, both families, at most limits.relay_addresses
+    bool name_is_sure = false;    ///< DNSSEC vouches for the names (RFC 8689 §2), or they are those the mail is addressed to
     std::optional<queue::outcome> instead;
 };
 

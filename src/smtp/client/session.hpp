@@ -9,6 +9,7 @@
 #include "net/stream.hpp"
 #include "net/tls.hpp"
 #include "queue/queue.hpp"
+#include "smtp/client/parameters.hpp"
 #include "smtp/client/reply.hpp"
 
 namespace mansio::smtp::client {
@@ -27,6 +28,7 @@ struct transaction {
     std::vector<std::string> recipients;
     bool body_8bit = false, smtputf8 = false;
     queue::message_source* message = nullptr;
+    passed_on further;                        ///< parameters of MAIL and RCPT
 };
 
 /// How far it got. `connection_level`: nothing was said about this mail: another address may be tried.
