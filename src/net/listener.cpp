@@ -184,6 +184,7 @@ task<void> acceptor::read_header(std::shared_ptr<acceptor> self, std::shared_ptr
     auto const source = co_await read_proxy_header(*connection, home_.clock().monotonic() + all->options.proxy_wait);
     self->proxied_.erase(way_out);
     if (!source || self->stopped_) {
+        if (!source) home_.proxy_headers_refused().add();
         if (!source) home_.log().info("proxy_header_refused", {{"peer", connection->peer().text()}, {"why", source.error()}});
         connection->abort();
         co_return;

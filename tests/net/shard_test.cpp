@@ -409,9 +409,10 @@ TEST_F(shard_test, a_listed_proxy_says_who_connected_and_must)
         }
         auto const heard = answer.get();
         EXPECT_EQ(heard.substr(0, c.peer.size()), c.peer) << c.octets;
-        if (c.peer.empty())
+        if (c.peer.empty()) {
             EXPECT_EQ(heard, "");
-        else if (c.listed)
+            EXPECT_NE(metrics.exposition().find("mansio_proxy_headers_refused_total 1"), std::string::npos);
+        } else if (c.listed)
             EXPECT_TRUE(heard.ends_with(" hello")) << heard;
         else
             EXPECT_NE(heard.find("PROXY TCP4"), std::string::npos) << "a stranger's header is the conversation's business: " << heard;
