@@ -152,6 +152,9 @@ outcome converse(world& w, std::string_view octets, accept::door through, std::s
     out.stored = boxes.all;
     for (auto& m : out.stored)
         if (auto const date = m.rfind("; "); date != std::string::npos) m.resize(date);
+    // EHLO tells how late a message may be held, which is later in the second conversation.
+    for (auto at = out.said.find("FUTURERELEASE"); at != std::string::npos; at = out.said.find("FUTURERELEASE", at + 13))
+        if (auto const end = out.said.find("\r\n", at); end != std::string::npos) out.said.erase(at + 13, end - at - 13);
     out.queued = envelopes.all;
     out.relayed = envelopes.relayed;
     must(w.memory.used() == 0);

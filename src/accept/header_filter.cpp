@@ -75,6 +75,9 @@ filtered_header filter_header(std::string_view header, header_rules const& rules
             if (equal_ignoring_case(f.name, "Delivered-To") && out.delivered_to.size() < limits.received_fields) {
                 auto const text = mime::unfold(f.body);
                 out.delivered_to.push_back(base::to_lower_ascii(base::trim_blanks(text)));
+            } else if (equal_ignoring_case(f.name, "TLS-Required")) {
+                auto const text = mime::unfold(f.body);
+                out.tls_optional = out.tls_optional || equal_ignoring_case(base::trim_blanks(text), "No");
             }
             break;
         case 22:

@@ -24,6 +24,7 @@ struct filtered_header {
     bool changed = false;
     bool over_limit = false;                 ///< fields, one field's or the header's size (trust.md W12)
     std::uint32_t received = 0;
+    bool tls_optional = false;               ///< TLS-Required: No (RFC 8689 §3)
     std::vector<std::string> delivered_to;   ///< bodies, lower case, trimmed
     std::uint32_t removed = 0;
 };

@@ -11,6 +11,7 @@
 #include "mime/address.hpp"
 #include "mime/authentication.hpp"
 #include "mime/message.hpp"
+#include "queue/requests.hpp"
 #include "store/engine.hpp"
 
 namespace mansio::accept {
@@ -46,6 +47,8 @@ struct client {
 struct recipient {
     mime::mailbox_address given;                                ///< as the other side said it
     std::vector<auth::resolution::recipient> targets;
+    queue::notify wanted;                                       ///< NOTIFY=
+    std::string orcpt;                                          ///< ORCPT=, as said
     bool bounce_only = false;                                   ///< a decoded SRS address: the target gets bounces, nothing else
 };
 
@@ -59,8 +62,11 @@ struct message {
     std::optional<mime::mailbox_address> sender;                ///< nullopt: <>
     std::uint64_t declared_size = 0;                            ///< SIZE=; 0: not said
     bool body_8bit = false, smtputf8 = false;
+    queue::requests wishes;                                     ///< what the sender asked of every server on the way
     std::string id;                                             ///< follows it through log and Received
     std::optional<mime::mailbox_address> asked;                 ///< the RCPT under judgement
+    queue::notify asked_notify;                                 ///< its NOTIFY=
+    std::string asked_orcpt;                                    ///< its ORCPT=
     std::vector<recipient> recipients;
 
     // Octets and what they say; set by the stages octets and parse.

@@ -21,16 +21,50 @@ bool same(target const& a, target const& b) { return a.account == b.account && a
 struct chosen {
     target to;
     mime::mailbox_address given;
+    queue::notify wanted;
+    std::string orcpt;
+    bool expansion = false;  ///< the alias itself
 };
 
 /// Each mailbox and each outside address once, however many recipients lead to it.
 std::vector<chosen> all_targets(std::vector<one_recipient> const& recipients)
 {
     std::vector<chosen> out;
-    for (auto const& r : recipients)
+    for (auto const& r : recipients) {
+        auto wanted = r.wanted;
+        // RFC 3461 §5.2.7.3 (c): the alias's sender is told that it was expanded, and not what became of each member.
+        bool const expanded = r.targets.size() > 1 && wanted.wants_success();
+        if (expanded) {
+            target alias;
+            alias.address = r.given.text();
+            out.push_back({alias, r.given, wanted, r.orcpt, true});
+            wanted.success = false;
+        }
         for (auto const& t : r.targets)
-            if (std::ranges::none_of(out, [&](chosen const& c) { return same(c.to, t); })) out.push_back({t, r.given});
+            if (std::ranges::none_of(out, [&](chosen const& c) { return !c.expansion && same(c.to, t); })) out.push_back({t, r.given, wanted, r.orcpt});
+    }
     return out;
+}
+
+/// More than a commit to one mailbox: the queue keeps the time, and reports.
+bool wants_queue(message const& m, chosen const& c) { return c.to.account == 0 || m.wishes.hold.count() > 0 || (m.sender && c.wanted.wants_success()); }
+
+/// Octets that lines cannot carry, or a part that says so (RFC 3030 §3). Large messages are taken at their word: looking would hold up the shard.
+bool needs_binary(message const& m)
+{
+    constexpr std::size_t looked_at = 256U * 1024U, longest_line = 998;
+    auto const text = m.octets.view();
+    if (text.size() > looked_at || m.summary->has_nul) return true;
+    if (std::ranges::any_of(m.summary->parts, [](mime::part const& p) { return p.encoding == "binary"; })) return true;
+    std::size_t line = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        bool const cr = text[i] == '\r', lf = text[i] == '\n';
+        if (cr && (i + 1 == text.size() || text[i + 1] != '\n')) return true;
+        if (lf && (i == 0 || text[i - 1] != '\r')) return true;
+        line = cr || lf ? 0 : line + 1;
+        if (line > longest_line) return true;
+    }
+    return false;
 }
 
 /// We delivered it to that address before, and it came back (trust.md R3).
@@ -95,6 +129,9 @@ task<reply> enqueue(workshop& w, message& m, std::vector<chosen> targets, std::s
         r.account = c.to.account;
         r.detail = c.to.detail;
         r.original = c.given.text();
+        r.wanted = c.wanted;
+        r.orcpt = c.orcpt;
+        r.expansion = c.expansion;
         auto sender = co_await outgoing_sender(w, m, c);
         if (!sender) co_return reply_for(sender.error(), store_full);
         r.sender = std::move(*sender);
@@ -107,6 +144,7 @@ task<reply> enqueue(workshop& w, message& m, std::vector<chosen> targets, std::s
     s.body_8bit = m.body_8bit;
     s.smtputf8 = m.smtputf8;
     s.authenticated = m.from->signed_in() || sender_proved(m);
+    s.asked = m.wishes;
     auto const id = co_await w.with.queue.enqueue(std::move(s));
     if (!id) co_return reply_for(id.error(), {452, "4.3.1", "the queue is full, try again later"});
     m.queued_as = *id;
@@ -144,9 +182,9 @@ task<void> each_recipient(workshop& w, message& m, std::string const& trace)
     std::optional<store::blob_id> stored;
     std::vector<std::pair<target, reply>> done;
     for (auto const& r : m.recipients) {
-        if (r.targets.size() != 1 || r.targets.front().account == 0) {  // an alias for several, or for somebody outside: an envelope of its own
-            std::vector<one_recipient> const only{r};
-            auto targets = all_targets(only);
+        std::vector<one_recipient> const only{r};
+        auto targets = all_targets(only);
+        if (targets.size() != 1 || wants_queue(m, targets.front())) {  // an alias for several, or for somebody outside: an envelope of its own
             auto said = co_await enqueue(w, m, std::move(targets), trace);
             m.outcomes.push_back(std::move(said));
             continue;
@@ -173,17 +211,19 @@ stage_result commit(workshop& w, message& m)
 {
     auto const targets = all_targets(m.recipients);
     bool const lmtp = m.from->through == door::lmtp;
-    if (!lmtp && std::ranges::all_of(targets, [&](chosen const& c) { return was_here(m, c.to); }))
+    if (!lmtp && std::ranges::all_of(targets, [&](chosen const& c) { return c.expansion || was_here(m, c.to); }))
         co_return decision::stop({554, "5.4.6", "the message was delivered here before: it is in a loop"});
     auto const staged = co_await stage_blob(w, m);
     if (!staged) co_return decision::stop(reply_for(staged.error(), store_full));
+    m.wishes.binary = m.wishes.binary && needs_binary(m);
+    m.wishes.tls_optional = !m.wishes.require_tls && m.incoming->header().tls_optional;  // RFC 8689 §4.1
     auto const trace = m.results + m.signatures + received_field(m, w.set.hostname, w.with.clock.wall());
     if (lmtp) {
         co_await each_recipient(w, m, trace);
         co_return decision::pass();
     }
     reply said;
-    if (targets.size() == 1 && targets.front().to.account != 0) {
+    if (targets.size() == 1 && !wants_queue(m, targets.front())) {
         std::optional<store::blob_id> stored;
         said = co_await deliver(w, m, targets.front().to, trace, stored);
     } else {

@@ -64,6 +64,8 @@ stage_result recipient(workshop& w, message& m)
     if (m.recipients.size() >= w.with.limits.smtp_recipients) co_return decision::stop({452, "4.5.3", "too many recipients"});  // RFC 5321 §4.5.3.1.10
     struct recipient r;
     r.given = *m.asked;
+    r.wanted = m.asked_notify;
+    r.orcpt = m.asked_orcpt;
     auto const srs_address = co_await undo_srs(w, m, r.given);
     if (!srs_address) co_return decision::stop(reply_for(srs_address.error(), {451, "4.3.0", "try again later"}));
     if (srs_address->refused) co_return decision::stop(*srs_address->refused);

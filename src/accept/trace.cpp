@@ -45,6 +45,7 @@ std::string received_field(message const& m, std::string_view hostname, base::wa
     if (!c.tls.empty()) body += " (" + c.tls + ")";
     body += " with " + with_protocol(c, m.smtputf8) + " id " + m.id;
     if (m.recipients.size() == 1) body += " for <" + m.recipients.front().given.text() + ">";
+    if (m.wishes.priority) body += " PRIORITY " + std::to_string(*m.wishes.priority);  // RFC 6710 §4, item 2
     body += "; " + mime::format_date({std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count(), 0});
     auto field = mime::make_field("Received", body);
     // Every word of it was checked by a grammar or by harmless_name(); a quoted local part may hold blanks, never line ends.

@@ -18,6 +18,7 @@
 #include "imap/capability.hpp"
 #include "imap/server_entries.hpp"
 #include "net/address.hpp"
+#include "smtp/server/extensions.hpp"
 
 namespace mansio::app {
 namespace {
@@ -58,6 +59,13 @@ std::vector<known_key> const& known_keys()
         {"listen.pop3s", &config::listen_pop3s, "POP3 with TLS from the start, usually port 995."},
         {"listen.lmtp", &config::listen_lmtp, "LMTP for another mail server in front: \"unix:/run/mansio/lmtp\" or a loopback address."},
         {"listen.metrics", &config::listen_metrics, "Prometheus figures over plain HTTP, at /metrics; a loopback address."},
+        {"listen.proxy_from", &config::proxy_from,
+         "Networks of proxies before us: [\"10.0.0.5/32\"]. Their connections to the SMTP, LMTP, IMAP and POP3 faces must begin with a PROXY header "
+         "(version 1 or 2) and count as from the address it tells; nobody else's header is believed."},
+        {"smtp.off", &config::smtp_off, "SMTP extensions switched off, as EHLO names them: [\"DSN\"] (docs/smtp.md)."},
+        {"smtp.xclient_from", &config::smtp_xclient_from, "Networks of filters that may say by XCLIENT for whom they speak: [\"127.0.0.1/32\"]."},
+        {"smtp.priority_from", &config::smtp_priority_from,
+         "Networks of servers whose MT-PRIORITY above 0 counts on the MX. People signed in and LMTP need not be listed."},
         {"dns.forwarders", &config::dns_forwarders, "Resolvers asked instead of the root servers: \"192.0.2.53:53\". DNSSEC is still validated here."},
         {"dns.trust_anchor_file", &config::dns_trust_anchor_file,
          "File with the root's trust anchor. Empty: the one of the package dns-root-data; \"none\": no validation."},
@@ -326,6 +334,14 @@ result<config> load_config(std::string const& path)
     return parsed;
 }
 
+namespace {
+void check_networks(std::vector<std::string>& problems, std::string_view key, std::vector<std::string> const& networks)
+{
+    for (auto const& n : networks)
+        if (!net::cidr::parse(n)) problems.push_back(fmt::format("{}: '{}' is no network; write \"10.20.0.0/16\".", key, base::printable(n)));
+}
+}  // namespace
+
 std::vector<std::string> check_config(config const& c)
 {
     std::vector<std::string> problems;
@@ -334,8 +350,13 @@ std::vector<std::string> check_config(config const& c)
     check_readable(problems, "tls.key", c.tls_key);
     check_readable(problems, "relay.ca_file", c.relay_ca_file);
     if (c.dns_trust_anchor_file != "none") check_readable(problems, "dns.trust_anchor_file", c.dns_trust_anchor_file);
-    for (auto const& a : c.egress_allow)
-        if (!net::cidr::parse(a)) problems.push_back(fmt::format("egress.allow: '{}' is no network; write \"10.20.0.0/16\".", base::printable(a)));
+    check_networks(problems, "egress.allow", c.egress_allow);
+    check_networks(problems, "listen.proxy_from", c.proxy_from);
+    check_networks(problems, "smtp.xclient_from", c.smtp_xclient_from);
+    check_networks(problems, "smtp.priority_from", c.smtp_priority_from);
+    for (auto const& e : c.smtp_off)
+        if (smtp::find_switch(e) == nullptr)
+            problems.push_back(fmt::format("smtp.off: there is no SMTP extension '{}' with a switch; docs/smtp.md lists them.", base::printable(e)));
     for (auto const& e : c.imap_off)
         if (!imap::find_extension(e))
             problems.push_back(fmt::format("imap.off: there is no IMAP extension '{}'; docs/imap.md lists them.", base::printable(e)));

@@ -35,6 +35,8 @@ struct config {
     bool check_senders = true, obey_dmarc = true;
     std::string organizational_domain = "tree-walk";
     std::vector<std::string> trusted_sealers;
+    std::vector<std::string> proxy_from;
+    std::vector<std::string> smtp_off, smtp_xclient_from, smtp_priority_from;
 
     std::vector<std::string> imap_off, imap_metadata;
     std::string pop3_keep = "forever";

@@ -5,12 +5,22 @@
 
 #include "app/parts.hpp"
 #include "base/bytes.hpp"
+#include "smtp/server/extensions.hpp"
 
 namespace mansio::app {
 namespace {
 constexpr char const* smtp_refusal = "421 4.7.0 too many connections from your network, try again later\r\n";
 constexpr char const* imap_refusal = "* BYE too many connections from your network, try again later\r\n";
 constexpr char const* pop3_refusal = "-ERR [SYS/TEMP] too many connections from your network, try again later\r\n";
+
+/// Checked with the configuration: what is none is not there.
+std::vector<net::cidr> networks_of(std::vector<std::string> const& texts)
+{
+    std::vector<net::cidr> out;
+    for (auto const& t : texts)
+        if (auto const n = net::cidr::parse(t)) out.push_back(*n);
+    return out;
+}
 
 task<http::response> metrics_page(base::metrics& m)
 {
@@ -27,6 +37,9 @@ void server_process::impl::build_faces()
     smtp::server_options so;
     so.hostname = settings.hostname;
     so.cleartext_sign_in = clear;
+    so.off = smtp::switched_off(settings.smtp_off);
+    so.xclient_from = networks_of(settings.smtp_xclient_from);
+    so.priority_from = networks_of(settings.smtp_priority_from);
     smtp = std::make_unique<smtp::server>(smtp::services{*pipeline, *sign_in, settings.limits, random, log, metrics}, std::move(so));
     people = std::make_unique<directory_people>(*directory);
     // Checked with the configuration: what cannot be is not there.
@@ -75,6 +88,8 @@ result<void> server_process::impl::listen(std::string const& face, std::vector<s
         net::listen_options o;
         o.per_address_limits = settings.per_address_limits;
         o.refusal = refusal;
+        if (face != "metrics") o.proxy_from = networks_of(settings.proxy_from);
+        o.proxy_wait = base::limits::seconds(settings.limits.proxy_wait);
         if (at.starts_with("unix:")) {
             o.unix_path = at.substr(5);
         } else {

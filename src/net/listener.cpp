@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <set>
 #include <system_error>
 
+#include "net/proxy_protocol.hpp"
 #include "net/socket_stream.hpp"
 
 namespace mansio::net {
@@ -75,6 +78,7 @@ public:
     void stop()
     {
         stopped_ = true;
+        for (auto const& w : proxied_) w->handle.abort();
         watch_.reset();
         fd_.reset();
         all_.reset();  // the handlers die on their shard's thread or with the last of them
@@ -99,6 +103,13 @@ public:
 
 private:
     void admit(unique_fd fd, socket_address const& from);
+    [[nodiscard]] bool is_proxy(endpoint const& peer) const
+    {
+        return std::ranges::any_of(all_->options.proxy_from, [&](cidr const& c) { return c.contains(peer.address); });
+    }
+    void admit_proxied(unique_fd fd, endpoint peer);
+    task<void> read_header(std::shared_ptr<acceptor> self, std::shared_ptr<shared_face> all, std::unique_ptr<stream> connection,
+                           std::unique_ptr<connection_table::ticket> held, std::shared_ptr<eviction> way_out);
     bool turn_away_with_spare();
     void refuse(int fd) const
     {
@@ -125,12 +136,14 @@ private:
     bool deals_;
     bool stopped_ = false;
     unique_fd spare_;
+    std::set<std::shared_ptr<eviction>> proxied_;  // connections whose PROXY header is awaited; they end with the listener
 };
 
 void acceptor::admit(unique_fd fd, socket_address const& from)
 {
     auto const peer = to_endpoint(from);
     bool const local = !all_->options.unix_path.empty();
+    if (!local && is_proxy(peer)) return admit_proxied(std::move(fd), peer);
     auto const turn = deals_ ? all_->next.fetch_add(1, std::memory_order_relaxed) % all_->faces.size() : home_.index();
     auto const& here = all_->faces[turn];
     auto const way_out = std::make_shared<eviction>();
@@ -144,6 +157,55 @@ void acceptor::admit(unique_fd fd, socket_address const& from)
     here->home.post([here, fd = std::move(fd), peer, local, held = std::move(admission.held), way_out]() mutable {
         receive(*here, std::move(fd), peer, local, std::move(held), way_out);
     });
+}
+
+/// The proxy's own address has no limits: it stands for many.
+void acceptor::admit_proxied(unique_fd fd, endpoint peer)
+{
+    MANSIO_ASSERT(!deals_);  // a TCP listener's connections stay on the shard that accepted them
+    auto const way_out = std::make_shared<eviction>();
+    way_out->home = &home_;
+    auto admission = all_->table.admit(peer.address, false, [way_out] { way_out->home->post([way_out] { way_out->handle.abort(); }); });
+    if (admission.answer != connection_table::verdict::welcome) return refuse(fd.get());
+    try {
+        auto const at = local_of(fd.get());
+        auto made = make_socket_stream(home_, std::move(fd), peer, at, false);
+        way_out->handle = made.handle;
+        proxied_.insert(way_out);
+        base::spawn_detached(home_, read_header(shared_from_this(), all_, std::move(made.connection), std::move(admission.held), way_out));
+    } catch (std::system_error const& e) {
+        home_.log().error("accept_failed", {{"peer", peer.text()}, {"why", e.what()}});
+    }
+}
+
+task<void> acceptor::read_header(std::shared_ptr<acceptor> self, std::shared_ptr<shared_face> all, std::unique_ptr<stream> connection,
+                                 std::unique_ptr<connection_table::ticket> held, std::shared_ptr<eviction> way_out)
+{
+    auto const source = co_await read_proxy_header(*connection, home_.clock().monotonic() + all->options.proxy_wait);
+    self->proxied_.erase(way_out);
+    if (!source || self->stopped_) {
+        if (!source) home_.proxy_headers_refused().add();
+        if (!source) home_.log().info("proxy_header_refused", {{"peer", connection->peer().text()}, {"why", source.error()}});
+        connection->abort();
+        co_return;
+    }
+    if (*source) {
+        // From here on it is that address's connection, with that address's limits.
+        auto admission =
+            all->table.admit((*source)->address, all->options.per_address_limits, [way_out] { way_out->home->post([way_out] { way_out->handle.abort(); }); });
+        if (admission.answer != connection_table::verdict::welcome) {
+            if (!all->options.refusal.empty()) {
+                auto const said = co_await connection->write(all->options.refusal, home_.clock().monotonic() + all->options.proxy_wait);
+                if (!said) co_return;
+            }
+            co_await connection->finish();
+            co_return;
+        }
+        held = std::move(admission.held);
+        assume_peer(*connection, **source);
+    }
+    auto const& here = all->faces[home_.index()];
+    here->handler(home_, accepted{std::move(connection), std::move(held)});
 }
 
 /// No descriptor is left: give up the spare one to take the connection, say so and close it, so that peers are answered and we do not spin (trust.md D14).

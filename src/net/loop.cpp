@@ -41,7 +41,9 @@ public:
           timer_(io_.get_executor()),
           lag_(metrics.get_histogram("mansio_shard_lag_seconds", "How late a shard runs its timers.", {}, fmt::format("shard=\"{}\"", index))),
           slow_slices_(
-              metrics.get_counter("mansio_slow_slices_total", "Pieces of work that kept a shard for more than 20 ms.", fmt::format("shard=\"{}\"", index)))
+              metrics.get_counter("mansio_slow_slices_total", "Pieces of work that kept a shard for more than 20 ms.", fmt::format("shard=\"{}\"", index))),
+          proxy_headers_refused_(
+              metrics.get_counter("mansio_proxy_headers_refused_total", "Connections of listed proxies without a right PROXY header in time."))
     {}
 
     ~loop_impl() override
@@ -67,6 +69,7 @@ public:
     [[nodiscard]] base::clock& clock() const noexcept override { return clock_; }
     [[nodiscard]] unsigned index() const noexcept override { return index_; }
     [[nodiscard]] base::log& log() const noexcept override { return log_; }
+    base::counter& proxy_headers_refused() const noexcept override { return proxy_headers_refused_; }
     [[nodiscard]] std::unique_ptr<stream> adopt(std::unique_ptr<detached_stream> s) override { return adopt_socket(*this, std::move(s)); }
     [[nodiscard]] task<result<std::unique_ptr<stream>>> connect(endpoint to, egress_gate const& gate, monotonic_time deadline) override
     {
@@ -151,6 +154,7 @@ private:
     std::thread thread_;
     base::histogram& lag_;
     base::counter& slow_slices_;
+    base::counter& proxy_headers_refused_;
 };
 
 base::executor::timer_id loop_impl::call_after(std::chrono::nanoseconds delay, base::work w)

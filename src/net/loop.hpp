@@ -29,6 +29,7 @@ public:
     /// The sink may die at any time. Throws std::system_error when the kernel refuses another watch.
     [[nodiscard]] virtual std::unique_ptr<fd_watch> watch(int fd, std::weak_ptr<fd_sink> sink) = 0;
     [[nodiscard]] virtual base::log& log() const noexcept = 0;
+    [[nodiscard]] virtual base::counter& proxy_headers_refused() const noexcept = 0;
 };
 
 /// The loops of a runtime are these.

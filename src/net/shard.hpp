@@ -91,6 +91,9 @@ struct listen_options {
     /// Written in clear before closing a connection that the table refuses ("421 4.7.0 …\r\n", "* BYE …\r\n"); empty: just closed (implicit TLS).
     std::string refusal;
     int backlog = 1024;
+    /// Peers that begin with a PROXY header, and must: the connection counts as from the address it tells (net/proxy_protocol.hpp).
+    std::vector<cidr> proxy_from;
+    std::chrono::seconds proxy_wait{5};
 };
 
 /// A listening face, accepting on every shard (SO_REUSEPORT; a unix socket on shard 0 which deals out). The port is probed without SO_REUSEPORT

@@ -214,6 +214,7 @@ public:
     task<result<void>> start_tls_client(tls_client_context& context, tls_client_options options, monotonic_time deadline) override;
     tls_facts const* tls() const noexcept override { return c_->facts.get(); }
     endpoint const& peer() const noexcept override { return c_->peer; }
+    void assume_peer(endpoint peer) noexcept { c_->peer = peer; }
     endpoint const& here() const noexcept override { return c_->here; }
     bool local() const noexcept override { return c_->local; }
     void interrupt() noexcept override { c_->interrupt(); }
@@ -527,6 +528,13 @@ task<result<std::unique_ptr<stream>>> connect_to(loop& home, socket_address to, 
 void abort_handle::abort() const noexcept
 {
     if (auto const c = core.lock()) c->abort();
+}
+
+void assume_peer(stream& s, endpoint peer)
+{
+    auto* const mine = dynamic_cast<socket_stream*>(&s);
+    MANSIO_ASSERT(mine != nullptr);
+    mine->assume_peer(peer);
 }
 
 made_stream make_socket_stream(loop& home, unique_fd fd, endpoint peer, endpoint here, bool local)

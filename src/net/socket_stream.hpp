@@ -22,6 +22,9 @@ struct made_stream {
 };
 [[nodiscard]] made_stream make_socket_stream(loop& home, unique_fd fd, endpoint peer, endpoint here, bool local);
 
+/// peer() from here on: whom a proxy connected for. `s` was made by make_socket_stream().
+void assume_peer(stream& s, endpoint peer);
+
 [[nodiscard]] std::unique_ptr<stream> adopt_socket(loop& home, std::unique_ptr<detached_stream> s);
 [[nodiscard]] task<result<std::unique_ptr<stream>>> dial(loop& home, endpoint to, egress_gate const& gate, monotonic_time deadline);
 [[nodiscard]] task<result<std::unique_ptr<stream>>> dial_unix(loop& home, std::string path, monotonic_time deadline);

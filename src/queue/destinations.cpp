@@ -7,10 +7,14 @@ destinations::permit::~permit()
     if (from_ != nullptr) from_->give_back(domain_);
 }
 
-void destinations::ask(std::string const& domain, base::executor& home, std::move_only_function<void(permit)> when_free)
+void destinations::ask(std::string const& domain, int priority, base::executor& home, std::move_only_function<void(permit)> when_free)
 {
     std::unique_lock lock{mutex_};
-    by_domain_[domain].waiting.push_back({&home, std::move(when_free)});
+    auto& line = by_domain_[domain].waiting;
+    // From the end: nearly all have the same priority.
+    auto at = line.end();
+    while (at != line.begin() && std::prev(at)->priority < priority) --at;
+    line.insert(at, {priority, &home, std::move(when_free)});
     serve(lock);
 }
 

@@ -36,11 +36,13 @@ public:
     };
     /// A slot now, or `when_free` is posted to `home` with one as soon as there is: first come, first served within a domain, and a domain with
     /// free slots is served whenever any slot is free.
-    void ask(std::string const& domain, base::executor& home, std::move_only_function<void(permit)> when_free);
+    /// Within a domain those of higher `priority` (RFC 6710) go first.
+    void ask(std::string const& domain, int priority, base::executor& home, std::move_only_function<void(permit)> when_free);
     [[nodiscard]] std::size_t waiting() const;
 
 private:
     struct waiter {
+        int priority;
         base::executor* home;
         std::move_only_function<void(permit)> go;
     };

@@ -1,39 +1,16 @@
 #include "queue/partition.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <functional>
 
 #include "base/bytes.hpp"
-#include "queue/dsn.hpp"
 
 namespace mansio::queue {
-namespace {
-/// Prefix and blob as one run of octets.
-class stored_message final : public message_source {
-public:
-    stored_message(store::engine& e, std::string const& prefix, store::blob_id blob, std::uint64_t size) : engine_(e), prefix_(prefix), blob_(blob), size_(size)
-    {}
-    std::uint64_t size() const noexcept override { return size_; }
-    task<result<std::string>> read(std::uint64_t offset, std::uint64_t length) override
-    {
-        if (offset < prefix_.size()) co_return prefix_.substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(length));
-        if (offset >= size_) co_return std::string{};
-        auto octets = co_await engine_.blob_read(blob_, offset - prefix_.size(), length);
-        co_return octets;
-    }
-
-private:
-    store::engine& engine_;
-    std::string const& prefix_;
-    store::blob_id blob_;
-    std::uint64_t size_;
-};
-}  // namespace
 
 std::string group_of(recipient const& r)
 {
     if (r.account != 0) return {};
+    if (r.expansion) return std::string{expansions};
     auto const at = r.address.rfind('@');
     return at == std::string::npos ? r.address : r.address.substr(at + 1);
 }
@@ -72,9 +49,18 @@ partition::record* partition::find(queue_id const& id)
     return it == records_.end() ? nullptr : &it->second;
 }
 
-std::chrono::seconds partition::age(record const& r) const
+schedule partition::plan_now(record const& r) const
 {
-    return r.plan.age + std::chrono::duration_cast<std::chrono::seconds>(owner_.clock().monotonic() - r.since);
+    auto plan = r.plan;
+    plan.pass(std::chrono::duration_cast<std::chrono::seconds>(owner_.clock().monotonic() - r.since));
+    return plan;
+}
+
+void partition::settle(record& r)
+{
+    r.plan = plan_now(r);
+    r.since = owner_.clock().monotonic();
+    r.plan.written = wall_seconds();
 }
 
 std::chrono::seconds partition::next_wait(record const& r) const
@@ -106,12 +92,14 @@ void partition::arm()
 void partition::wake()
 {
     auto const now = owner_.clock().monotonic();
+    std::multimap<int, record*, std::greater<>> due;  // RFC 6710 §5.1: of those there are to send, the higher priority first
     while (!schedule_.empty() && schedule_.begin()->first <= now && !stopping_) {
         auto* r = find(schedule_.begin()->second);
         MANSIO_ASSERT(r != nullptr);
         unschedule(*r);
-        begin(*r);
+        due.emplace(r->plan.priority, r);
     }
+    for (auto const& [priority, r] : due) begin(*r);
     arm();
 }
 
@@ -149,8 +137,12 @@ task<result<void>> partition::load()
             r.id = row.key.substr(schedule_prefix.size());
             if (find(r.id) != nullptr) continue;  // enqueued by this process before start()
             // A clock that jumped while we were away neither freezes nor ages a message by more than one longest wait (D10).
-            plan->age += std::chrono::seconds{std::clamp<std::int64_t>(now - plan->written, 0, longest)};
-            r.due = owner_.clock().monotonic() + std::chrono::seconds{std::clamp<std::int64_t>(plan->due - now, 0, longest)};
+            // The time that a sender wished to pass does pass: it has no other clock while we are away.
+            auto const away = std::max<std::int64_t>(now - plan->written, 0);
+            auto const held = std::min<std::int64_t>(away, plan->hold_left.count());
+            plan->pass(std::chrono::seconds{held + std::min(away - held, longest)});
+            auto const wait = plan->hold_left.count() > 0 ? plan->hold_left.count() : std::clamp<std::int64_t>(plan->due - now, 0, longest);
+            r.due = owner_.clock().monotonic() + std::chrono::seconds{wait};
             r.plan = std::move(*plan);
             adopt(std::move(r));
         }
@@ -190,24 +182,30 @@ task<result<queue_id>> partition::enqueue(submission s)
     e.body_8bit = s.body_8bit;
     e.smtputf8 = s.smtputf8;
     e.authenticated = s.authenticated;
+    e.asked = std::move(s.asked);
     e.accepted = owner_.clock().wall();
 
     record r;
     r.id = e.id;
-    r.plan.due = r.plan.written = wall_seconds();
+    r.plan.written = wall_seconds();
+    r.plan.due = r.plan.written + e.asked.hold.count();
+    r.plan.hold_left = e.asked.hold;
+    r.plan.priority = e.asked.priority.value_or(0);
     auto c = new_change("enqueue");
     c.new_blobs.push_back(s.blob);
     put_message(e, r.plan, c);
     auto const done = co_await parts_.engine.commit(std::move(c));
     if (!done) co_return fail(done);
-    r.due = owner_.clock().monotonic();
+    r.due = owner_.clock().monotonic() + e.asked.hold;
     r.groups = groups_of(e);
     parts_.log.info("queued", {{"queue_id", e.id},
                                {"session", e.session},
                                {"message_id", e.message_id},
                                {"sender", e.sender},
                                {"recipients", e.recipients.size()},
-                               {"size", e.size}});
+                               {"size", e.size},
+                               {"held_seconds", e.asked.hold.count()},
+                               {"priority", e.asked.priority.value_or(0)}});
     auto id = e.id;
     adopt(std::move(r));
     arm();
@@ -234,7 +232,9 @@ task<result<std::optional<envelope>>> partition::load_envelope(queue_id id)
     }
     auto const* r = find(id);
     if (r != nullptr) {
-        e->age = age(*r);
+        auto const plan = plan_now(*r);
+        e->age = plan.age;
+        e->since = plan.waited + plan.age;
         e->held = r->plan.held;
     }
     co_return std::optional{std::move(*e)};
@@ -277,10 +277,10 @@ void partition::start_groups(record& r)
     }
     r.in_flight = r.groups.size();
     for (auto const& group : r.groups) {
-        if (group.empty())
+        if (group.empty() || group == expansions)
             tasks_.spawn(run_group(r.id, group, {}));
         else
-            parts_.slots.ask(group, owner_, [this, id = r.id, group](destinations::permit p) {
+            parts_.slots.ask(group, r.plan.priority, owner_, [this, id = r.id, group](destinations::permit p) {
                 if (stopping_) return;  // its record stays scheduled on disk
                 tasks_.spawn(run_group(id, group, std::move(p)));
             });
@@ -311,15 +311,31 @@ task<result<void>> partition::attempt_group(queue_id const& id, std::string cons
         if (e.recipients[i].now == recipient::state::waiting && group_of(e.recipients[i]) == group) which.push_back(i);
     if (which.empty()) co_return result<void>{};
 
-    stored_message message{parts_.engine, e.prefix, e.blob, e.size};
-    auto* by = group.empty() ? parts_.carry.local : parts_.carry.relay;
-    MANSIO_ASSERT(by != nullptr);
-    auto const outcomes = co_await by->deliver(e, which, message);
+    std::vector<outcome> outcomes;
+    if (too_late(e)) {
+        // RFC 2852 §4.1.3
+        outcomes.assign(which.size(), {outcome::kind::never, "5.4.7", "the time by which it was to be delivered has passed", ""});
+    } else if (group == expansions) {
+        outcomes.assign(which.size(), {outcome::kind::delivered, "2.0.0", "delivered to all its members", ""});
+    } else {
+        stored_message message{parts_.engine, e.prefix, e.blob, e.size};
+        auto* by = group.empty() ? parts_.carry.local : parts_.carry.relay;
+        MANSIO_ASSERT(by != nullptr);
+        outcomes = co_await by->deliver(e, which, message);
+    }
     MANSIO_ASSERT(outcomes.size() == which.size());
+    auto const marked = co_await mark_outcomes(id, e, which, outcomes);
+    if (!marked) co_return fail(marked);
+    co_return result<void>{};
+}
 
+/// One commit: the marks, and what the sender is told of them.
+task<result<void>> partition::mark_outcomes(queue_id const& id, envelope& e, std::vector<std::size_t> const& which, std::vector<outcome> const& outcomes)
+{
     auto c = new_change("attempt");
     auto* r = find(id);
     if (r == nullptr) co_return result<void>{};
+    std::vector<told> good;
     for (std::size_t k = 0; k < which.size(); ++k) {
         auto& to = e.recipients[which[k]];
         auto const& o = outcomes[k];
@@ -343,6 +359,8 @@ task<result<void>> partition::attempt_group(queue_id const& id, std::string cons
         if (o.what == outcome::kind::delivered) {
             to.now = recipient::state::delivered;
             parts_.delivered.add();
+            auto const report = success_report(e, to, o, to.account != 0);
+            if (report) good.push_back({which[k], *report});
         } else {
             r->later = true;
             parts_.deferred.add();
@@ -350,8 +368,16 @@ task<result<void>> partition::attempt_group(queue_id const& id, std::string cons
         c.rows.push_back({recipient_key(id, which[k]), encode_recipient_state(to)});
     }
     if (c.rows.empty()) co_return result<void>{};
+    std::vector<record> made;
+    if (!good.empty() && !e.sender.empty()) {
+        auto const told_so = co_await add_report(e, good, false, c, made);
+        // It was delivered: to deliver it again for the report's sake would be worse than no report.
+        if (!told_so) parts_.log.error("report_not_made", {{"queue_id", id}, {"sender", e.sender}, {"why", told_so.error()}});
+    }
     auto const marked = co_await parts_.engine.commit(std::move(c));
     if (!marked) co_return fail(marked);
+    for (auto& m : made) adopt(std::move(m));
+    arm();
     co_return result<void>{};
 }
 
@@ -375,7 +401,7 @@ task<void> partition::finish_attempt(queue_id id)
         parts_.log.error("queue_mark_failed", {{"queue_id", id}, {"why", closed.error()}});
         schedule_at(*r, owner_.clock().monotonic() + next_wait(*r));
     } else if (r->plan.held.empty()) {
-        schedule_at(*r, owner_.clock().monotonic() + next_wait(*r));
+        schedule_at(*r, owner_.clock().monotonic() + r->wait);
     }
     arm();
 }
@@ -391,7 +417,7 @@ task<result<void>> partition::close_attempt(queue_id const& id)
     if (r == nullptr) co_return result<void>{};
     bool const expired = e.age >= std::chrono::seconds{parts_.limits.queue_lifetime};
     bool const cancelled = r->cancelled;
-    std::vector<std::size_t> failed;
+    std::vector<told> failed;
     bool open = false;
     for (std::size_t i = 0; i < e.recipients.size(); ++i) {
         auto& to = e.recipients[i];
@@ -401,7 +427,7 @@ task<result<void>> partition::close_attempt(queue_id const& id)
         if (told != r->failed.end() || expired) {
             to.now = recipient::state::bounced;
             if (told == r->failed.end()) to.last_status = "4.4.7";  // RFC 3463 §3.5: delivery time expired
-            failed.push_back(i);
+            failed.push_back({i, action::failed});
         } else {
             open = open || !cancelled;
         }
@@ -409,8 +435,14 @@ task<result<void>> partition::close_attempt(queue_id const& id)
     auto c = new_change("close");
     std::vector<record> made;
     if (!failed.empty() && !cancelled) {
-        auto const told = co_await add_dsn(e, failed, expired, c, made);
-        if (!told) co_return fail(told);
+        auto const told_so = co_await add_report(e, failed, expired, c, made);
+        if (!told_so) co_return fail(told_so);
+    }
+    // A warning that cannot be made now is made after the next attempt.
+    auto delayed = open && !cancelled ? find_delayed(e) : std::vector<told>{};
+    if (!delayed.empty()) {
+        auto const told_so = co_await add_report(e, delayed, false, c, made);
+        if (!told_so) delayed.clear();
     }
     r = find(id);
     if (r == nullptr) co_return result<void>{};
@@ -419,16 +451,17 @@ task<result<void>> partition::close_attempt(queue_id const& id)
         if (!removed) co_return fail(removed);
     } else {
         ++r->plan.attempts;
-        r->plan.age = age(*r);
-        r->since = owner_.clock().monotonic();
-        r->plan.written = wall_seconds();
-        r->plan.due = r->plan.written + next_wait(*r).count();
+        settle(*r);
+        r->wait = next_wait(*r, e);
+        r->plan.due = r->plan.written + r->wait.count();
         c.rows.push_back({schedule_key(id), encode_schedule(r->plan)});
-        for (auto const i : failed) c.rows.push_back({recipient_key(id, i), encode_recipient_state(e.recipients[i])});
+        for (auto const& list : {failed, delayed})
+            for (auto const& t : list) c.rows.push_back({recipient_key(id, t.index), encode_recipient_state(e.recipients[t.index])});
     }
     auto const done = co_await parts_.engine.commit(std::move(c));
     if (!done) co_return fail(done);
     parts_.bounced.add(failed.size());
+    parts_.delay_notices.add(delayed.size());
     if (expired) parts_.expired.add();
     for (auto& m : made) adopt(std::move(m));
     if (!open) {
@@ -447,67 +480,6 @@ task<result<void>> partition::remove(envelope const& e, store::change& c)
     c.rows.push_back({envelope_key(e.id), std::nullopt});
     c.rows.push_back({schedule_key(e.id), std::nullopt});
     c.drop_holders.push_back({e.blob, holder_of(where_, e.id)});
-    co_return result<void>{};
-}
-
-task<result<std::string>> partition::read_header(envelope const& e)
-{
-    stored_message message{parts_.engine, e.prefix, e.blob, e.size};
-    std::string header = e.prefix;
-    while (header.size() < 65'536 && header.find("\r\n\r\n") == std::string::npos) {
-        auto const more = co_await message.read(header.size(), 16'384);
-        if (!more) co_return fail(more);
-        if (more->empty()) break;
-        header += *more;
-    }
-    auto const end = header.find("\r\n\r\n");
-    if (end != std::string::npos) header.resize(end + 2);
-    co_return header;
-}
-
-/// The bounce and its own place in the queue join the change that marks the recipients.
-task<result<void>> partition::add_dsn(envelope const& e, std::vector<std::size_t> const& failed, bool expired, store::change& c, std::vector<record>& made)
-{
-    if (e.sender.empty()) {
-        // RFC 5321 §4.5.5: a notification is never answered with one. The postmaster finds it in the log.
-        for (auto const i : failed)
-            parts_.log.warning(
-                "double_bounce",
-                {{"queue_id", e.id}, {"recipient", e.recipients[i].address}, {"status", e.recipients[i].last_status}, {"reply", e.recipients[i].last_reply}});
-        co_return result<void>{};
-    }
-    auto const header = co_await read_header(e);
-    if (!header) co_return fail(header);
-    auto to = co_await parts_.carry.route(e.sender);
-    if (!to) co_return fail(to);
-    if (to->empty()) {
-        parts_.log.warning("bounce_without_sender", {{"queue_id", e.id}, {"sender", e.sender}});
-        co_return result<void>{};
-    }
-    auto const boundary = base::to_base32(parts_.random.octets(15));
-    auto const message_id = base::to_base32(parts_.random.octets(15));
-    auto const text = make_dsn({e, failed, *header, parts_.options.hostname, parts_.options.postmaster, boundary, message_id, owner_.clock().wall(), expired});
-    auto const blob = co_await parts_.engine.stage(mime::octets{text});
-    if (!blob) co_return fail(blob);
-    envelope dsn;
-    dsn.id = make_queue_id(number_, parts_.random);
-    dsn.recipients = std::move(*to);
-    dsn.blob = (*blob)->id();
-    dsn.size = (*blob)->size();
-    dsn.session = e.session;
-    dsn.message_id = fmt::format("<{}@{}>", message_id, parts_.options.hostname);
-    dsn.body_8bit = std::any_of(text.begin(), text.end(), [](char ch) { return static_cast<unsigned char>(ch) >= 0x80; });
-    dsn.smtputf8 = e.smtputf8;
-    dsn.accepted = owner_.clock().wall();
-    record r;
-    r.id = dsn.id;
-    r.due = owner_.clock().monotonic();
-    r.plan.due = r.plan.written = wall_seconds();
-    r.groups = groups_of(dsn);
-    c.new_blobs.push_back(*blob);
-    put_message(dsn, r.plan, c);
-    parts_.log.info("bounce", {{"queue_id", e.id}, {"dsn", dsn.id}, {"sender", e.sender}, {"recipients", failed.size()}});
-    made.push_back(std::move(r));
     co_return result<void>{};
 }
 
@@ -547,6 +519,8 @@ std::size_t partition::retry(queue_id const& id)
     std::size_t n = 0;
     for (auto& [key, r] : records_) {
         if ((!id.empty() && key != id) || r.attempting || !r.plan.held.empty()) continue;
+        // What its sender wished to be sent later is not sent earlier (RFC 4865 §4.2): release() is the way.
+        if (plan_now(r).hold_left.count() > 0) continue;
         schedule_at(r, owner_.clock().monotonic());
         ++n;
     }
@@ -571,7 +545,10 @@ task<result<void>> partition::release(queue_id id)
 {
     auto* r = find(id);
     if (r == nullptr) co_return fail(fault::kind::not_found, "there is no such message in the queue");
+    settle(*r);
     r->plan.held.clear();
+    r->plan.hold_left = {};
+    r->plan.due = r->plan.written;
     auto c = new_change("release");
     c.rows.push_back({schedule_key(id), encode_schedule(r->plan)});
     auto const done = co_await parts_.engine.commit(std::move(c));

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "queue/destinations.hpp"
+#include "queue/dsn.hpp"
 #include "queue/rows.hpp"
 
 namespace mansio::queue {
@@ -23,6 +24,9 @@ struct shared_parts {
     base::counter& deferred;
     base::counter& bounced;
     base::counter& expired;
+    base::counter& reports;
+    base::counter& delay_notices;
+    base::counter& double_bounces;
 };
 
 /// Threads: everything on `owner`, except the constructor.
@@ -50,7 +54,8 @@ private:
         queue_id id;
         schedule plan;
         base::monotonic_time due;
-        base::monotonic_time since;               ///< when plan.age was right
+        base::monotonic_time since;               ///< when the plan's times were right
+        std::chrono::seconds wait{0};             ///< to the next attempt, as the end of the last one found
         std::set<std::string> groups;             ///< domains still waited for, "" = local; empty: not known yet
         std::map<std::size_t, recipient> failed;  ///< never-outcomes of this attempt, committed with their DSN at its end
         std::size_t in_flight = 0;                ///< groups of the attempt under way
@@ -70,11 +75,22 @@ private:
     task<void> finish_attempt(queue_id id);
     task<result<void>> close_attempt(queue_id const& id);
     task<result<void>> remove(envelope const& e, store::change& c);
-    task<result<void>> add_dsn(envelope const& e, std::vector<std::size_t> const& failed, bool expired, store::change& c, std::vector<record>& made);
+    task<result<void>> mark_outcomes(queue_id const& id, envelope& e, std::vector<std::size_t> const& which, std::vector<outcome> const& outcomes);
+    /// Those of whom the sender is to be told now that it takes long (RFC 3461 §5.2.5, RFC 2852 §4.1.3); marks them.
+    [[nodiscard]] std::vector<told> find_delayed(envelope& e) const;
+    /// A notification and its own place in the queue join `c`: one commit with the marks it tells of (trust.md Q5). To <> nothing is sent.
+    task<result<void>> add_report(envelope const& e, std::vector<told> about, bool expired, store::change& c, std::vector<record>& made);
+    void log_double_bounce(envelope const& e, std::vector<told> const& about, std::string_view why);
     task<result<std::optional<envelope>>> load_envelope(queue_id id);
     task<result<std::string>> read_header(envelope const& e);
-    [[nodiscard]] std::chrono::seconds age(record const& r) const;
+    task<result<std::string>> read_whole(envelope const& e);
+    /// The plan as it is now.
+    [[nodiscard]] schedule plan_now(record const& r) const;
+    /// Makes it so.
+    void settle(record& r);
     [[nodiscard]] std::chrono::seconds next_wait(record const& r) const;
+    /// … and not past a moment at which the sender is to be told something.
+    [[nodiscard]] std::chrono::seconds next_wait(record const& r, envelope const& e) const;
     [[nodiscard]] std::int64_t wall_seconds() const;
     [[nodiscard]] store::change new_change(std::string note) const;
     void put_message(envelope const& e, schedule const& s, store::change& c) const;
@@ -93,7 +109,26 @@ private:
     bool stopping_ = false, running_ = false;
 };
 
-/// The groups a message's waiting recipients fall into: "" for local ones, else the domain.
+/// Prefix and blob as one run of octets. What it is given outlives it.
+class stored_message final : public message_source {
+public:
+    stored_message(store::engine& e, std::string const& prefix, store::blob_id blob, std::uint64_t size) : engine_(e), prefix_(prefix), blob_(blob), size_(size)
+    {}
+    std::uint64_t size() const noexcept override { return size_; }
+    task<result<std::string>> read(std::uint64_t offset, std::uint64_t length) override;
+
+private:
+    store::engine& engine_;
+    std::string const& prefix_;
+    store::blob_id blob_;
+    std::uint64_t size_;
+};
+
+/// Aliases that became several addresses: nothing is delivered, their sender is told.
+inline constexpr std::string_view expansions = "*";
+/// The time of BY=…;R has passed: no further attempt may be made (RFC 2852 §4.1.3).
+[[nodiscard]] bool too_late(envelope const& e) noexcept;
+/// The groups a message's waiting recipients fall into: "" for local ones, `expansions`, else the domain.
 [[nodiscard]] std::set<std::string> groups_of(envelope const& e);
 [[nodiscard]] std::string group_of(recipient const& r);
 

@@ -26,7 +26,10 @@ struct mail_queue::impl {
                 m.get_counter("mansio_queue_delivered_total", "recipients delivered"),
                 m.get_counter("mansio_queue_deferrals_total", "attempts to be made again later"),
                 m.get_counter("mansio_queue_bounced_total", "recipients given up"),
-                m.get_counter("mansio_queue_expired_total", "messages tried for too long")}
+                m.get_counter("mansio_queue_expired_total", "messages tried for too long"),
+                m.get_counter("mansio_queue_reports_total", "delivery status notifications made"),
+                m.get_counter("mansio_queue_delay_notices_total", "recipients whose sender was told that it takes long"),
+                m.get_counter("mansio_queue_double_bounces_total", "recipients given up whose sender cannot be told: the log has them")}
     {
         m.observe("mansio_queue_messages", "messages in the queue", [this] { return static_cast<double>(messages.load()); });
         m.observe("mansio_queue_waiting_for_slot", "attempts that wait for a connection slot", [this] { return static_cast<double>(slots.waiting()); });

@@ -14,6 +14,7 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "mime/message.hpp"
+#include "queue/requests.hpp"
 #include "store/engine.hpp"
 
 namespace mansio::queue {
@@ -34,6 +35,11 @@ struct recipient {
     std::string last_reply;              ///< the other side's words, or ours
     std::string last_host;
     std::string last_status;             ///< enhanced code "4.4.1"
+    notify wanted;                       ///< NOTIFY=
+    std::string orcpt;                   ///< ORCPT= as given: "rfc822;" and xtext; empty: none
+    bool expansion = false;              ///< no destination: an alias that became several, of which the sender wants to be told (RFC 3461 §5.2.7.3)
+    bool delay_told = false;             ///< the sender knows that it takes long: told once
+    bool by_told = false;                ///< … and that the time of BY=…;N has passed
 };
 
 /// A message with its recipients: what the 250 promises when it is not all local (design: one commit point).
@@ -50,6 +56,8 @@ struct envelope {
     base::wall_time accepted;
     std::chrono::seconds age{0};         ///< monotonic time in the queue, so that a clock jump bounces nothing (D10)
     std::string held;                    ///< not tried, reason for people; empty: not held
+    requests asked;
+    std::chrono::seconds since{0};       ///< monotonic time since acceptance; differs from `age` by the time it was held for the sender
 };
 
 /// What became of one recipient in one attempt.
@@ -60,6 +68,8 @@ struct outcome {
     std::string reply;                   ///< words of the other side or ours
     std::string host;                    ///< who said so; empty: ourselves
     bool tls = false;
+    bool dsn_passed_on = false;          ///< the next server offers DSN and was told what is wanted: it reports from here on
+    bool by_passed_on = false;           ///< … and BY=
 };
 
 /// Reads a queued message's octets in pieces (prefix, then blob).
@@ -95,6 +105,7 @@ struct submission {
     std::string prefix;
     std::string session, message_id;
     bool body_8bit = false, smtputf8 = false, authenticated = false;
+    requests asked;
 };
 
 /// One line of `mansio queue list`.

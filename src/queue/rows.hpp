@@ -22,6 +22,11 @@ struct schedule {
     std::chrono::seconds age{0};        ///< monotonic age when it was written
     std::uint32_t attempts = 0;
     std::string held;
+    int priority = 0;                   ///< MT-PRIORITY: those due are begun in this order
+    std::chrono::seconds hold_left{0};  ///< still not to be tried for so long: the sender wished it (FUTURERELEASE); counts down before `age` counts up
+    std::chrono::seconds waited{0};     ///< and was not tried for so long
+    /// Some time later, none of it clamped.
+    void pass(std::chrono::seconds time) noexcept;
 };
 
 [[nodiscard]] std::string envelope_key(queue_id const& id);

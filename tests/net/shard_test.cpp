@@ -367,6 +367,90 @@ TEST_F(shard_test, a_unix_socket_is_private_and_deals_to_all_shards)
     listen(o);
 }
 
+TEST_F(shard_test, a_listed_proxy_says_who_connected_and_must)
+{
+    struct {
+        std::string octets, peer;  // peer: empty when the connection is dropped
+        bool listed;
+    } const cases[] = {
+        {"PROXY TCP4 203.0.113.5 192.0.2.1 4711 25\r\nhello\r\n", "203.0.113.5:4711", true},
+        {"PROXY TCP6 2001:db8::5 2001:db8::1 4711 25\r\nhello\r\n", "[2001:db8::5]:4711", true},
+        {"PROXY UNKNOWN\r\nhello\r\n", "127.0.0.1", true},
+        {"hello\r\n", "", true},
+        {"PROXY TCP4 203.0.113.5 192.0.2.1 4711 25\r\n", "127.0.0.1", false},
+    };
+    for (auto const& c : cases) {
+        listen_options o;
+        if (c.listed) o.proxy_from.push_back(*cidr::parse("127.0.0.0/8"));
+        auto const at = listen(o);
+        auto talk = [](shard& here, endpoint to, egress_gate const& gate, std::string octets) -> task<std::string> {
+            auto connected = co_await here.connect(to, gate, in(10s));
+            buffered_stream peer{std::move(*connected)};
+            peer.put(octets);
+            EXPECT_TRUE(co_await peer.flush(in(10s)));
+            auto const line = co_await peer.read_line(200, in(10s));
+            co_return line ? line->text : std::string{};
+        };
+        auto say_peer = [](accepted a) -> task<void> {
+            buffered_stream io{std::move(a.connection)};
+            auto const line = co_await io.read_line(200, in(10s));
+            io.put(io.raw().peer().text() + " " + (line ? line->text : std::string{"nothing"}) + "\r\n");
+            (void)co_await io.flush(in(10s));
+        };
+        std::promise<std::string> said;
+        auto answer = said.get_future();
+        base::spawn_detached(run.at(0), deliver(talk(run.at(0), at, loopback, c.octets), said));
+        if (!c.peer.empty()) {
+            auto a = came.take();
+            std::promise<void> done;
+            auto ended = done.get_future();
+            base::spawn_detached(*a.where, deliver(say_peer(std::move(a.what)), done));
+            ended.get();
+        }
+        auto const heard = answer.get();
+        EXPECT_EQ(heard.substr(0, c.peer.size()), c.peer) << c.octets;
+        if (c.peer.empty()) {
+            EXPECT_EQ(heard, "");
+            EXPECT_NE(metrics.exposition().find("mansio_proxy_headers_refused_total 1"), std::string::npos);
+        } else if (c.listed)
+            EXPECT_TRUE(heard.ends_with(" hello")) << heard;
+        else
+            EXPECT_NE(heard.find("PROXY TCP4"), std::string::npos) << "a stranger's header is the conversation's business: " << heard;
+    }
+}
+
+TEST_F(shard_test, behind_a_proxy_each_address_has_its_own_limits)
+{
+    limits.connections_per_address = 2;
+    listen_options o;
+    o.refusal = "421 4.7.0 too many connections\r\n";
+    o.proxy_from.push_back(*cidr::parse("127.0.0.0/8"));
+    auto const at = listen(o);
+    auto dial = [](shard& here, endpoint to, egress_gate const& gate, std::string octets, std::unique_ptr<stream>& keep) -> task<std::string> {
+        auto connected = co_await here.connect(to, gate, in(10s));
+        keep = std::move(*connected);
+        (void)co_await keep->write(octets, in(10s));
+        std::array<char, 100> into{};
+        auto const got = co_await keep->read_some(into, in(500ms));
+        co_return got ? std::string{into.data(), *got} : std::string{};
+    };
+    std::array<std::unique_ptr<stream>, 4> clients;
+    std::vector<arrivals::arrival> held;
+    for (std::size_t i = 0; i < 2; ++i) {
+        EXPECT_EQ(on(run.at(0), dial(run.at(0), at, loopback, "PROXY TCP4 203.0.113.5 192.0.2.1 1 25\r\n", clients[i])), "");
+        held.push_back(came.take());
+    }
+    EXPECT_EQ(on(run.at(0), dial(run.at(0), at, loopback, "PROXY TCP4 203.0.113.5 192.0.2.1 1 25\r\n", clients[2])), o.refusal);
+    EXPECT_EQ(on(run.at(0), dial(run.at(0), at, loopback, "PROXY TCP4 203.0.113.6 192.0.2.1 1 25\r\n", clients[3])), "");
+    held.push_back(came.take());
+    auto close = [](std::unique_ptr<stream>& s) -> task<void> {
+        s.reset();
+        co_return;
+    };
+    for (auto& c : clients) on(run.at(0), close(c));
+    for (auto& h : held) drop(std::move(h));
+}
+
 TEST_F(shard_test, the_table_refuses_with_a_word_and_evicts_the_oldest)
 {
     limits.connections_per_address = 2;

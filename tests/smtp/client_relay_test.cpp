@@ -20,6 +20,7 @@ struct server_script {
                                                {"MAIL", "250 ok\r\n"},
                                                {"RCPT", "250 ok\r\n"},
                                                {"DATA", "354 go on\r\n"},
+                                               {"BDAT", "250 2.0.0 queued\r\n"},
                                                {".", "250 2.0.0 queued\r\n"},
                                                {"QUIT", "221 bye\r\n"}};
     bool refuse_connection = false, silent = false;
@@ -45,6 +46,15 @@ task<void> serve(std::unique_ptr<net::stream> s, server_script& script, base::ex
         auto const it = script.answers.find(verb);
         auto const answer = it == script.answers.end() ? std::string{"500 what\r\n"} : it->second;
         in_data = verb == "DATA" ? answer.starts_with("354") : false;
+        if (verb == "BDAT") {
+            auto chunk = std::stoul(line->text.substr(5));
+            while (chunk > 0) {
+                auto const octets = co_await io.read_chunk(chunk, soon());
+                if (!octets || octets->empty()) break;
+                script.heard += *octets;
+                chunk -= octets->size();
+            }
+        }
         io.put(answer);
         if (!io.has_unread()) {
             auto const sent = co_await io.flush(soon());
@@ -118,16 +128,20 @@ struct world {
     relay_options options{"mail.ours.test", 25, "", {*net::ip_address::parse("8.8.4.4")}};
     text_message message{"Subject: x\r\n\r\n.dot\r\nhello\r\n"};
 
+    queue::requests asked;
+    std::vector<queue::notify> notify;  ///< of the recipients, in order
     std::vector<outcome> send(std::vector<std::string> to, std::string sender = "a@ours.test", bool utf8 = false)
     {
         relay r{dns, gate, dial, *tls, limits, random, base::null_log(), metrics, options};
         queue::envelope e;
         e.sender = std::move(sender);
         e.smtputf8 = utf8;
+        e.asked = asked;
         std::vector<std::size_t> which;
         for (auto& address : to) {
             queue::recipient q;
             q.address = std::move(address);
+            if (e.recipients.size() < notify.size()) q.wanted = notify[e.recipients.size()];
             which.push_back(e.recipients.size());
             e.recipients.push_back(std::move(q));
         }
@@ -396,4 +410,58 @@ TEST(reply_parser, table)
         }
         EXPECT_EQ(got, c.want) << c.lines.front();
     }
+}
+
+TEST(relay_extensions, dsn_is_passed_on_or_not)
+{
+    for (bool const offered : {true, false})
+        for (bool const pipelined : {true, false}) {
+            world w;
+            w.two_servers();
+            auto& s = w.dial.servers["8.8.8.1"];
+            s.answers["EHLO"] = "250-mx\r\n" + std::string{offered ? "250-DSN\r\n" : ""} + (pipelined ? "250-PIPELINING\r\n" : "") + "250 HELP\r\n";
+            w.asked.envelope_id = "QQ1";
+            w.asked.content = queue::returned::full;
+            w.notify = {{true, true, false, false}};
+            auto const out = w.send({"b@example.org", "c@example.org"});
+            ASSERT_EQ(out.size(), 2U);
+            EXPECT_EQ(out[0].dsn_passed_on, offered);
+            std::string const envelope = offered
+                                             ? "MAIL FROM:<a@ours.test> RET=FULL ENVID=QQ1\nRCPT TO:<b@example.org> NOTIFY=SUCCESS\nRCPT TO:<c@example.org>\n"
+                                             : "MAIL FROM:<a@ours.test>\nRCPT TO:<b@example.org>\nRCPT TO:<c@example.org>\n";
+            EXPECT_NE(s.heard.find(envelope), std::string::npos) << s.heard;
+        }
+}
+
+TEST(relay_extensions, binary_goes_by_bdat_or_comes_back)
+{
+    for (bool const offered : {true, false}) {
+        world w;
+        w.two_servers();
+        auto& s = w.dial.servers["8.8.8.1"];
+        s.answers["EHLO"] = offered ? "250-mx\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 BINARYMIME\r\n" : "250-mx\r\n250 CHUNKING\r\n";
+        w.asked.binary = true;
+        w.message.text = std::string{"A: b\r\n\r\n.\0\r\n\n", 13};
+        auto const out = w.send({"b@example.org"});
+        ASSERT_EQ(out.size(), 1U);
+        EXPECT_EQ(out[0].status, offered ? "2.0.0" : "5.6.3");
+        EXPECT_EQ(s.heard.find("DATA"), std::string::npos) << s.heard;
+        EXPECT_EQ(s.heard.find("BDAT 13 LAST\n" + w.message.text) != std::string::npos, offered) << s.heard;
+    }
+}
+
+TEST(relay_extensions, times_are_counted_down_at_mail)
+{
+    world w;
+    w.two_servers();
+    auto& s = w.dial.servers["8.8.8.1"];
+    s.answers["EHLO"] = "250-mx\r\n250 DELIVERBY 240\r\n";
+    w.asked.by = {queue::deliver_by::mode::give_back, false, 300s};
+    auto out = w.send({"b@example.org"});
+    EXPECT_TRUE(out[0].by_passed_on);
+    EXPECT_NE(s.heard.find("MAIL FROM:<a@ours.test> BY=300;R\n"), std::string::npos) << s.heard;
+    w.asked.by.within = 239s;
+    out = w.send({"b@example.org"});
+    EXPECT_EQ(out[0].status, "5.3.3");
+    EXPECT_EQ(w.dial.servers["8.8.8.2"].connections, 0) << "no other is looked for (RFC 2852 §7)";
 }

@@ -168,7 +168,9 @@ public:
         relay r{dns, gate, dial, tls, limits, random, log, metrics, std::move(o)};
         auto along = loop.run(r.find_route(domain));
         MANSIO_ASSERT(!along.instead);
-        transaction t{std::move(sender), {"b@" + domain}, false, false, &message, require_tls, tls_optional};
+        transaction t{std::move(sender), {"b@" + domain}, false, false, &message, {}};
+        t.further.asked.require_tls = require_tls;
+        t.further.asked.tls_optional = tls_optional && !require_tls;
         auto out = loop.run(r.send(std::move(along), std::move(t)));
         loop.run(dial.group.join());
         MANSIO_ASSERT(out.size() == 1);

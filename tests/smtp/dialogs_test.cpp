@@ -1,4 +1,4 @@
-// tests/dialogs/smtp/*.dlg. Connections: mx…, sub… (587), subs… (465), lmtp…, and lan… (an MX client whose line ends are mended).
+// tests/dialogs/smtp/*.dlg. Connections: mx…, sub… (587), subs… (465), lmtp…, and lan… (an MX client that is on every list of trusted ones).
 #include <gtest/gtest.h>
 
 #include "smtp/rig.hpp"
@@ -11,7 +11,12 @@ namespace {
 std::string run(std::string const& file, std::size_t cut)
 {
     smtp_rig_options o;
-    o.server = [](smtp::server_options& s) { s.normalise_from.push_back(*net::cidr::parse("198.51.100.0/24")); };
+    o.server = [](smtp::server_options& s) {
+        auto const lan = *net::cidr::parse("198.51.100.0/24");
+        s.normalise_from.push_back(lan);
+        s.xclient_from.push_back(lan);
+        s.priority_from.push_back(lan);
+    };
     o.limits = [](base::limits& l) {
         l.smtp_recipients = 5;
         l.message_size = 100000;

@@ -58,12 +58,6 @@ host_port split_route(std::string const& text)
     if (colon != std::string::npos) std::from_chars(text.data() + colon + 1, text.data() + text.size(), r.port);
     return r;
 }
-
-/// What the message asks of TLS (RFC 8689). The queue's envelope does not say yet: neither.
-struct tls_wish {
-    bool required = false, optional = false;
-};
-tls_wish tls_of(queue::envelope const&) { return {}; }
 }  // namespace
 
 std::unique_ptr<dialer> make_shard_dialer(net::egress_gate const& gate) { return std::make_unique<shard_dialer>(gate); }
@@ -297,7 +291,7 @@ task<std::vector<queue::outcome>> relay::send(route along, transaction mail)
 {
     MANSIO_ASSERT(!along.instead && !along.targets.empty());
     auto& clock = base::executor::current().clock();
-    tls_chooser chooser{impl_->dns, impl_->options.sts, impl_->options.observer, clock, along.where, mail.tls_optional && !mail.require_tls};
+    tls_chooser chooser{impl_->dns, impl_->options.sts, impl_->options.observer, clock, along.where, mail.further.asked.tls_optional};
     auto outcomes = co_await impl_->attempt(along.targets, chooser, std::move(mail));
     co_return outcomes;
 }
@@ -305,6 +299,7 @@ task<std::vector<queue::outcome>> relay::send(route along, transaction mail)
 task<std::vector<queue::outcome>> relay::deliver(queue::envelope const& e, std::vector<std::size_t> which, queue::message_source& message)
 {
     MANSIO_ASSERT(!which.empty());
+    auto const began = base::executor::current().clock().monotonic();
     auto const& first = e.recipients[which.front()].address;
     auto const at = first.rfind('@');
     auto const where = co_await find_route(at == std::string::npos ? first : first.substr(at + 1));
@@ -320,8 +315,16 @@ task<std::vector<queue::outcome>> relay::deliver(queue::envelope const& e, std::
         by_sender[own.empty() ? e.sender : own].push_back(k);
     }
     for (auto const& [sender, members] : by_sender) {
-        transaction mail{sender, {}, e.body_8bit, e.smtputf8, &message, tls_of(e).required, tls_of(e).optional};
-        for (auto const k : members) mail.recipients.push_back(e.recipients[which[k]].address);
+        transaction mail{sender, {}, e.body_8bit, e.smtputf8, &message, {}};
+        mail.further.asked = e.asked;
+        mail.further.since = e.since;
+        mail.further.as_of = began;
+        for (auto const k : members) {
+            auto const& to = e.recipients[which[k]];
+            mail.recipients.push_back(to.address);
+            mail.further.notify.push_back(to.wanted);
+            mail.further.orcpt.push_back(to.orcpt);
+        }
         auto const got = co_await send(where, std::move(mail));
         MANSIO_ASSERT(got.size() == members.size());
         for (std::size_t k = 0; k < members.size(); ++k) outcomes[members[k]] = got[k];

@@ -20,6 +20,13 @@ std::string_view enhanced_code(std::string_view text)
         if (i != second && !digit(word[i])) return {};
     return word;
 }
+/// At most nine digits, all of it; else 0: what is not understood is not obeyed.
+std::uint32_t small_number(std::string_view s)
+{
+    std::uint32_t n = 0;
+    auto const parsed = std::from_chars(s.data(), s.data() + s.size(), n);
+    return parsed.ec == std::errc{} && parsed.ptr == s.data() + s.size() && s.size() <= 9 ? n : 0;
+}
 }  // namespace
 
 std::string server_reply::text() const
@@ -60,6 +67,14 @@ extensions read_extensions(server_reply const& ehlo)
         if (base::equal_ignoring_case(word, "REQUIRETLS")) e.require_tls = true;
         if (base::equal_ignoring_case(word, "CHUNKING")) e.chunking = true;
         if (base::equal_ignoring_case(word, "SIZE")) e.size_known = true;
+        if (base::equal_ignoring_case(word, "DSN")) e.dsn = true;
+        if (base::equal_ignoring_case(word, "BINARYMIME")) e.binary = true;
+        if (base::equal_ignoring_case(word, "MT-PRIORITY")) e.priority = true;
+        if (base::equal_ignoring_case(word, "REQUIRETLS")) e.require_tls = true;
+        if (base::equal_ignoring_case(word, "DELIVERBY")) {
+            e.deliver_by = true;
+            e.by_minimum = std::chrono::seconds{small_number(base::trim_blanks(line.substr(word.size())))};
+        }
         if (base::equal_ignoring_case(word, "SIZE") && line.size() > 5) {
             std::uint64_t n = 0;
             auto const parsed = std::from_chars(line.data() + 5, line.data() + line.size(), n);

@@ -1,5 +1,6 @@
 // Replies of another server (RFC 5321 §4.2), bounded.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,7 +38,8 @@ private:
 /// What EHLO said is offered.
 struct extensions {
     bool pipelining = false, eight_bit = false, smtputf8 = false, starttls = false, chunking = false, size_known = false;
-    bool require_tls = false;            ///< REQUIRETLS (RFC 8689)
+    bool dsn = false, binary = false, deliver_by = false, priority = false, require_tls = false;
+    std::chrono::seconds by_minimum{0};  ///< DELIVERBY's least time for BY=…;R
     std::optional<std::uint64_t> size;   ///< SIZE: 0 or absent number means no fixed limit
 };
 [[nodiscard]] extensions read_extensions(server_reply const& ehlo);

@@ -27,7 +27,9 @@ public:
           options_(std::move(o)),
           mail_(std::move(t)),
           clock_(clock)
-    {}
+    {
+        mail_.further.name_is_sure = options_.demand.certain_host;
+    }
 
     task<session_result> run()
     {
@@ -73,6 +75,8 @@ private:
         o.reply = r.text();
         o.host = options_.server_name;
         o.tls = io_.raw().tls() != nullptr;
+        o.dsn_passed_on = passes_dsn_on(known());
+        o.by_passed_on = passes_by_on(mail_.further, known());
         return o;
     }
 
@@ -227,14 +231,25 @@ private:
         co_return hello;
     }
 
+    [[nodiscard]] facts known() const
+    {
+        auto const* tls = io_.raw().tls();
+        return {offers_, tls != nullptr && tls->peer_verified, tls != nullptr, mail_.sender.empty()};
+    }
+
+    [[nodiscard]] std::string rcpt_command(std::size_t i) const
+    {
+        return fmt::format("RCPT TO:<{}>{}", mail_.recipients[i], rcpt_parameters(mail_.further, known(), i));
+    }
+
     [[nodiscard]] std::string mail_command() const
     {
         std::string out = fmt::format("MAIL FROM:<{}>", mail_.sender);
         if (offers_.size_known) out += fmt::format(" SIZE={}", mail_.message->size());
-        if (mail_.body_8bit && offers_.eight_bit) out += " BODY=8BITMIME";
+        auto const now = known();
+        if (mail_.body_8bit && offers_.eight_bit && !goes_binary(mail_.further, now)) out += " BODY=8BITMIME";
+        out += mail_parameters(mail_.further, now);
         if (mail_.smtputf8) out += " SMTPUTF8";
-        // RFC 8689 §2: said only where all of it holds; a bounce may go without (§5).
-        if (mail_.require_tls && offers_.require_tls && result_.tls && result_.tls->peer_verified && options_.demand.certain_host) out += " REQUIRETLS";
         return out;
     }
 
@@ -253,11 +268,16 @@ private:
         if (offers_.size && *offers_.size < mail_.message->size())
             co_return impossible("5.3.4",
                                  fmt::format("the message has {} octets, {} takes at most {}", mail_.message->size(), options_.server_name, *offers_.size));
-        auto giving = offers_.pipelining ? envelope_pipelined() : envelope_step_by_step();
+        let_time_pass(mail_.further, clock_.monotonic());
+        if (auto const why = find_obstacle(mail_.further, known(), options_.server_name))
+            co_return impossible(why->status, why->why);
+        bool const binary = goes_binary(mail_.further, known());
+        auto giving = offers_.pipelining && !binary ? envelope_pipelined() : envelope_step_by_step();
         auto envelope = co_await std::move(giving);
         if (!envelope) co_return std::unexpected(envelope.error());
         if (!*envelope) co_return step<void>{};  // nobody is left
-        auto const content = co_await send_content();
+        auto sending = binary ? send_chunk() : send_content();
+        auto const content = co_await std::move(sending);
         if (!content) co_return lost(content.error(), "sending the message", false);
         // Past this point a lost reply may mean a delivery: it is tried again, so that a duplicate is possible and a loss is not (D3).
         auto const last = co_await read_reply(options_.limits->relay_final_wait);
@@ -290,11 +310,12 @@ private:
         if (!mail) co_return lost(mail.error(), "giving the sender", false);
         if (mail_refused(*mail)) co_return false;
         for (std::size_t i = 0; i < mail_.recipients.size(); ++i) {
-            auto const rcpt = co_await ask(fmt::format("RCPT TO:<{}>", mail_.recipients[i]));
+            auto const rcpt = co_await ask(rcpt_command(i));
             if (!rcpt) co_return lost(rcpt.error(), "giving a recipient", false);
             if (!rcpt->positive()) settle(i, *rcpt);
         }
         if (!anybody_left()) co_return false;
+        if (goes_binary(mail_.further, known())) co_return true;  // RFC 3030 §3: BDAT, never DATA
         auto const data = co_await ask("DATA");
         if (!data) co_return lost(data.error(), "asking to send the message", false);
         co_return data_answered(*data);
@@ -312,7 +333,7 @@ private:
     task<step<bool>> envelope_pipelined()
     {
         io_.put(mail_command() + "\r\n");
-        for (auto const& r : mail_.recipients) io_.put(fmt::format("RCPT TO:<{}>\r\n", r));
+        for (std::size_t i = 0; i < mail_.recipients.size(); ++i) io_.put(rcpt_command(i) + "\r\n");
         io_.put("DATA\r\n");
         auto const flushed = co_await io_.flush(within(options_.limits->relay_reply_wait));
         if (!flushed) co_return lost(flushed.error(), "giving the envelope", false);
@@ -357,6 +378,24 @@ private:
         std::string end;
         stuff.finish(end);
         io_.put(end);
+        auto flushed = co_await io_.flush(within(options_.limits->relay_reply_wait));
+        co_return flushed;
+    }
+
+    /// The message as it is, counted (RFC 3030 §2).
+    task<result<void>> send_chunk()
+    {
+        auto const size = mail_.message->size();
+        io_.put(fmt::format("BDAT {} LAST\r\n", size));
+        for (std::uint64_t offset = 0; offset < size;) {
+            auto octets = co_await mail_.message->read(offset, piece);
+            if (!octets) co_return fail(octets);
+            if (octets->empty()) co_return fail(fault::kind::broken, "the message ended early", "stored size and octets disagree");
+            if (octets->size() > size - offset) octets->resize(static_cast<std::size_t>(size - offset));
+            offset += octets->size();
+            auto const sent = co_await io_.send(*octets, within(options_.limits->relay_reply_wait));
+            if (!sent) co_return fail(sent);
+        }
         auto flushed = co_await io_.flush(within(options_.limits->relay_reply_wait));
         co_return flushed;
     }

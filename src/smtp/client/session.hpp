@@ -9,6 +9,7 @@
 #include "net/stream.hpp"
 #include "net/tls.hpp"
 #include "queue/queue.hpp"
+#include "smtp/client/parameters.hpp"
 #include "smtp/client/reply.hpp"
 #include "smtp/client/tls_policy.hpp"
 
@@ -30,10 +31,9 @@ struct transaction {
     std::vector<std::string> recipients;
     bool body_8bit = false, smtputf8 = false;
     queue::message_source* message = nullptr;
+    passed_on further;                        ///< parameters of MAIL and RCPT
     /// REQUIRETLS (RFC 8689 §4.2.1): only under verified TLS, to a server that promises to go on so; but a bounce (empty sender) is not lost for it (§5).
-    bool require_tls = false;
-    bool tls_optional = false;  ///< "TLS-Required: no" and not require_tls: policies stop nothing (§4.2.2)
-    [[nodiscard]] bool insists_on_tls() const noexcept { return require_tls && !sender.empty(); }
+    [[nodiscard]] bool insists_on_tls() const noexcept { return further.asked.require_tls && !sender.empty(); }
 };
 
 /// How far it got. `connection_level`: nothing was said about this mail: another address may be tried.

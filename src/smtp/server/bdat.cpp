@@ -50,7 +50,8 @@ task<reply> bdat(session& s, std::string_view args)
     bool const keep = s.greeted && s.mail.begun && !s.mail.recipients.empty();
     if (keep && !s.chunks) {
         s.house.with.acceptance.open(s.mail);
-        auto const ends = s.who.mends_line_ends() ? wire::data_decoder::line_ends::normalise : wire::data_decoder::line_ends::keep;
+        bool const mend = s.who.mends_line_ends() && !s.mail.wishes.binary;
+        auto const ends = mend ? wire::data_decoder::line_ends::normalise : wire::data_decoder::line_ends::keep;
         s.chunks.emplace(ends, wire::data_decoder::framing::counted);
         s.pace.emplace(s);
     }

@@ -7,6 +7,7 @@ task<reply> data(session& s, std::string_view args)
 {
     if (!args.empty()) co_return reply{501, "5.5.4", "DATA stands alone"};
     if (s.chunks) co_return reply{503, "5.5.1", "BDAT has begun the message"};  // RFC 3030 §3
+    if (s.mail.wishes.binary) co_return reply{503, "5.5.1", "BODY=BINARYMIME wants BDAT"};  // RFC 3030 §3
     if (s.mail.recipients.empty()) co_return reply{503, "5.5.1", "no recipients"};  // RFC 2920 §3.1: a pipelined DATA after refused RCPTs
     s.house.with.acceptance.open(s.mail);
     s.put({354, {}, "go on, end with a line that is a dot"});

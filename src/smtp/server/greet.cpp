@@ -1,5 +1,12 @@
 // HELO, EHLO, LHLO: names, and what we can (RFC 5321 §4.1.1.1, RFC 2033 §4.1).
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
 #include "auth/sign_in.hpp"
+#include "smtp/server/extensions.hpp"
 #include "smtp/server/session.hpp"
 
 namespace mansio::smtp::commands {
@@ -19,6 +26,32 @@ task<reply> introduce(session& s, std::string_view args, bool extended)
     co_return reply{250, {}, s.house.set.hostname};
 }
 
+/// What stands behind the keyword.
+std::string arguments_of(session const& s, wire::extension e)
+{
+    using wire::extension;
+    auto const& l = s.limits();
+    switch (e) {
+    case extension::size: return fmt::format(" {}", l.message_size);
+    // RFC 4865 §3: the longest interval and the latest time.
+    case extension::future_release: {
+        auto const latest = std::chrono::floor<std::chrono::seconds>(s.here.clock().wall()) + std::chrono::seconds{l.queue_hold};
+        return fmt::format(" {} {:%Y-%m-%dT%H:%M:%SZ}", l.queue_hold, latest);
+    }
+    // RFC 9422 §3; at most six digits each (§4).
+    case extension::limits:
+        return fmt::format(" MAILMAX={} RCPTMAX={}", std::clamp<std::uint64_t>(l.smtp_transactions, 1, 999'999),
+                           std::clamp<std::uint64_t>(l.smtp_recipients, 1, 999'999));
+    case extension::auth: {
+        std::string out;
+        for (auto const mechanism : auth::sasl_mechanisms()) (out += ' ') += mechanism;
+        return out;
+    }
+    case extension::xclient: return " NAME ADDR PORT PROTO HELO";
+    default: return {};
+    }
+}
+
 }  // namespace
 
 task<reply> hello(session& s, std::string_view args) { return introduce(s, args, false); }
@@ -27,13 +60,9 @@ task<reply> ehlo(session& s, std::string_view args)
 {
     auto r = co_await introduce(s, args, true);
     if (!r.positive()) co_return r;
-    r.text += "\nPIPELINING\nSIZE " + std::to_string(s.limits().message_size) + "\n8BITMIME\nSMTPUTF8\nCHUNKING\nENHANCEDSTATUSCODES";
-    if (s.how.tls != nullptr && s.who.tls.empty()) r.text += "\nSTARTTLS";
-    // Not offered in clear, so that no program sends a password before it is safe (RFC 4954 §4, trust.md W6).
-    if (s.how.through == accept::door::submission && s.secure() && !s.who.signed_in()) {
-        r.text += "\nAUTH";
-        for (auto const mechanism : auth::sasl_mechanisms()) (r.text += ' ') += mechanism;
-    }
+    auto const offers = s.offered();
+    for (auto const& row : extensions())
+        if (offers.has(row.what)) ((r.text += '\n') += row.keyword) += arguments_of(s, row.what);
     co_return r;
 }
 

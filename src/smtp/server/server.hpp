@@ -15,6 +15,7 @@
 #include "base/random.hpp"
 #include "net/shard.hpp"
 #include "net/tls.hpp"
+#include "smtp/wire/mail_parameters.hpp"
 
 namespace mansio::smtp {
 
@@ -40,6 +41,9 @@ struct server_options {
     bool cleartext_sign_in = false;             ///< AUTH without TLS from loopback (the demo alone)
     std::chrono::milliseconds greeting_delay{0};///< on the MX: who speaks before our greeting is no mail server (trust.md W7)
     std::vector<net::cidr> normalise_from;      ///< devices whose line ends are mended on the MX rather than refused (trust.md W1)
+    wire::extension_set off;                    ///< not offered, and their parameters refused (docs/smtp.md)
+    std::vector<net::cidr> xclient_from;        ///< filters before us that may say for whom they speak
+    std::vector<net::cidr> priority_from;       ///< servers on the MX whose MT-PRIORITY above 0 counts
 };
 
 /// Speaks with every connection it is given until that ends. Connections stay on the executor that accepted them.

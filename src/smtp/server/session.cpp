@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/ids.hpp"
+#include "smtp/server/extensions.hpp"
 
 namespace mansio::smtp {
 namespace {
@@ -48,6 +49,7 @@ constexpr std::array rules{
     verb_rule{verb::help, all_doors, phase::any, true, &commands::help},
     verb_rule{verb::starttls, all_doors, phase::any, false, &commands::starttls},
     verb_rule{verb::auth, submission_door, phase::between, false, &commands::auth},
+    verb_rule{verb::xclient, all_doors, phase::any, false, &commands::xclient},
 };
 constexpr bool in_verb_order()
 {
@@ -128,6 +130,11 @@ void count_strike(session& s, reply& answer)
     answer = reply{421, "4.7.0", "too many errors"}.and_hang_up();
 }
 
+bool listed(std::vector<net::cidr> const& networks, net::ip_address const& a)
+{
+    return std::ranges::any_of(networks, [&](net::cidr const& c) { return c.contains(a); });
+}
+
 /// TLS at once, the stage connect, and the greeting. False: the conversation is over.
 task<bool> welcome(session& s)
 {
@@ -175,13 +182,34 @@ session::session(hall& h, base::executor& e, net::accepted from, face f) : house
     auto const& peer = io.raw().peer();
     who.through = f.through;
     who.session = base::make_session_id(h.with.random);
-    who.peer = peer.address.text();
-    who.peer_literal = peer.address.literal();
-    who.peer_prefix = peer.address.peer_prefix();
     who.local = io.raw().local();
     who.greeting = "unknown";
-    who.normalise = std::ranges::any_of(h.set.normalise_from, [&](net::cidr const& c) { return c.contains(peer.address); });
+    comes_from(peer.address);
+    may_xclient = listed(h.set.xclient_from, peer.address);
     mail.from = &who;
+}
+
+void session::comes_from(net::ip_address const& a)
+{
+    who.peer = a.text();
+    who.peer_literal = a.literal();
+    who.peer_prefix = a.peer_prefix();
+    who.normalise = listed(house.set.normalise_from, a);
+    may_raise_priority = listed(house.set.priority_from, a);
+}
+
+wire::extension_set session::offered() const
+{
+    // After HELO nothing is offered (RFC 5321 §4.1.1.1).
+    if (!who.extended) return {};
+    circumstances c;
+    c.through = how.through;
+    c.tls_possible = how.tls != nullptr;
+    c.tls_in_force = !who.tls.empty();
+    c.may_sign_in = secure() && !who.signed_in();
+    c.may_xclient = may_xclient;
+    c.off = house.set.off;
+    return smtp::offered(c);
 }
 
 bool session::secure() const noexcept { return !who.tls.empty() || who.local || (house.set.cleartext_sign_in && io.raw().peer().address.is_loopback()); }
@@ -225,7 +253,9 @@ reply last_of(session& s, std::vector<reply> replies)
 
 void judge_line_ends(session& s, wire::data_decoder const& d)
 {
-    if (!s.who.mends_line_ends() && (d.bare_cr() || d.bare_lf())) s.mail.incoming->refuse({550, "5.5.2", "the message has line ends that are not CRLF"});
+    // Where every octet stands for itself there is no line end to be wrong (RFC 3030 §3).
+    if (!s.mail.wishes.binary && !s.who.mends_line_ends() && (d.bare_cr() || d.bare_lf()))
+        s.mail.incoming->refuse({550, "5.5.2", "the message has line ends that are not CRLF"});
 }
 
 task<reply> finish_message(session& s)

@@ -57,6 +57,8 @@ struct session {
     accept::message mail;
     bool greeted = false;
     bool first_line = true;
+    bool may_raise_priority = false;
+    bool may_xclient = false;                     // by the address that really connected
     std::optional<wire::data_decoder> chunks;     // BDAT under way
     std::optional<slow_peer> pace;                // of all its chunks together
     unsigned struck = 0, sign_in_failures = 0;
@@ -70,6 +72,10 @@ struct session {
     [[nodiscard]] bool lmtp() const noexcept { return how.through == accept::door::lmtp; }
     /// AUTH may be said: under TLS, over a unix socket, or where the demo allows it (trust.md W6).
     [[nodiscard]] bool secure() const noexcept;
+    /// What EHLO offers just now; nothing after HELO.
+    [[nodiscard]] wire::extension_set offered() const;
+    /// Who the other side is: the address that connected, or the one a listed peer speaks for.
+    void comes_from(net::ip_address const& a);
     void put(reply const& r) { io.put(wire::render(r, mail.smtputf8)); }
     void note_tls();
     /// Forgets the transaction (RSET, EHLO, the end of a message).
@@ -105,6 +111,7 @@ task<reply> data(session& s, std::string_view args);
 task<reply> bdat(session& s, std::string_view args);
 task<reply> starttls(session& s, std::string_view args);
 task<reply> auth(session& s, std::string_view args);
+task<reply> xclient(session& s, std::string_view args);
 task<reply> rset(session& s, std::string_view args);
 task<reply> noop(session& s, std::string_view args);
 task<reply> quit(session& s, std::string_view args);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "base/bytes.hpp"
 
@@ -19,31 +18,17 @@ constexpr std::array verb_names{
     verb_name{"HEAD", verb::foreign},   verb_name{"HELO", verb::helo},         verb_name{"HELP", verb::help},       verb_name{"LHLO", verb::lhlo},
     verb_name{"MAIL", verb::mail},      verb_name{"NOOP", verb::noop},         verb_name{"OPTIONS", verb::foreign}, verb_name{"POST", verb::foreign},
     verb_name{"PRI", verb::foreign},    verb_name{"PUT", verb::foreign},       verb_name{"QUIT", verb::quit},       verb_name{"RCPT", verb::rcpt},
-    verb_name{"RSET", verb::rset},      verb_name{"STARTTLS", verb::starttls}, verb_name{"VRFY", verb::vrfy},
+    verb_name{"RSET", verb::rset},      verb_name{"STARTTLS", verb::starttls}, verb_name{"VRFY", verb::vrfy},       verb_name{"XCLIENT", verb::xclient},
 };
 static_assert(std::ranges::is_sorted(verb_names, {}, &verb_name::name), "parse_command() is a binary search");
 
-constexpr std::array<std::string_view, verb_count> metric_names{"HELO", "EHLO", "LHLO", "MAIL", "RCPT",     "DATA", "BDAT",    "RSET",   "NOOP",
-                                                                "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "AUTH", "foreign", "unknown"};
+constexpr std::array<std::string_view, verb_count> metric_names{"HELO", "EHLO", "LHLO", "MAIL", "RCPT",     "DATA", "BDAT",    "RSET",    "NOOP",
+                                                                "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "AUTH", "XCLIENT", "foreign", "unknown"};
 
 bool is_alpha(char c) noexcept { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 std::unexpected<reply> bad(int code, char const* status, std::string text) { return std::unexpected(reply{code, status, std::move(text)}); }
-
-/// Decimal, all of it; nullopt also when it does not fit.
-std::optional<std::uint64_t> parse_number(std::string_view s) noexcept
-{
-    if (s.empty() || s.size() > 20) return std::nullopt;
-    std::uint64_t n = 0;
-    for (char const c : s) {
-        if (!is_digit(c)) return std::nullopt;
-        auto const digit = static_cast<std::uint64_t>(c - '0');
-        if (n > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) return std::nullopt;
-        n = n * 10 + digit;
-    }
-    return n;
-}
 
 /// A path and what follows it, still raw.
 struct split_path {
@@ -83,64 +68,6 @@ std::optional<split_path> split(std::string_view args, std::string_view keyword)
         if (out.inside.empty()) return std::nullopt;  // a route to nobody is not the null path
     }
     return out;
-}
-
-/// esmtp-param = esmtp-keyword ["=" esmtp-value] (RFC 5321 §4.1.2)
-struct parameter {
-    std::string keyword;  ///< upper case
-    std::string_view value;
-    bool has_value = false;
-};
-std::optional<parameter> next_parameter(std::string_view& rest)
-{
-    auto const word = rest.substr(0, rest.find(' '));
-    rest.remove_prefix(word.size());
-    rest = rest.substr(std::min(rest.find_first_not_of(' '), rest.size()));
-    auto const equals = word.find('=');
-    parameter p;
-    auto const keyword = word.substr(0, equals);
-    if (keyword.empty() || keyword.front() == '-') return std::nullopt;
-    if (!std::ranges::all_of(keyword, [](char c) { return is_alpha(c) || is_digit(c) || c == '-'; })) return std::nullopt;
-    p.keyword = base::to_upper_ascii(keyword);
-    p.has_value = equals != std::string_view::npos;
-    if (!p.has_value) return p;
-    p.value = word.substr(equals + 1);
-    if (p.value.empty() || p.value.find('=') != std::string_view::npos) return std::nullopt;
-    return p;
-}
-
-/// xtext (RFC 3461 §4): "+" and two upper-case hex digits. AUTH='s value is checked and not used: we trust no peer's word (RFC 4954 §5).
-bool is_xtext(std::string_view s) noexcept
-{
-    for (std::size_t at = 0; at < s.size(); ++at) {
-        if (s[at] != '+') continue;
-        auto const hex = [&](std::size_t i) { return i < s.size() && (is_digit(s[i]) || (s[i] >= 'A' && s[i] <= 'F')); };
-        if (!hex(at + 1) || !hex(at + 2)) return false;
-        at += 2;
-    }
-    return true;
-}
-
-parsed<void> apply(mail_args& into, parameter const& p, unsigned& seen)
-{
-    auto const once = [&seen](unsigned bit) { return (std::exchange(seen, seen | bit) & bit) == 0; };
-    if (p.keyword == "SIZE") {
-        into.size = parse_number(p.value);
-        // 20 digits are the grammar's most (RFC 1870 §4); more octets than can be counted are too many all the same.
-        if (!into.size && p.value.size() == 20 && std::ranges::all_of(p.value, is_digit)) into.size = std::numeric_limits<std::uint64_t>::max();
-        if (!once(1) || !into.size) return bad(501, "5.5.4", "SIZE is malformed");
-    } else if (p.keyword == "BODY") {
-        bool const eight = base::equal_ignoring_case(p.value, "8BITMIME");
-        if (!once(2) || (!eight && !base::equal_ignoring_case(p.value, "7BIT"))) return bad(501, "5.5.4", "BODY is 7BIT or 8BITMIME");
-        into.body_8bit = eight;
-    } else if (p.keyword == "SMTPUTF8") {
-        if (!once(4) || p.has_value) return bad(501, "5.5.4", "SMTPUTF8 takes no value");
-        into.smtputf8 = true;
-    } else if (p.keyword == "AUTH") {
-        if (!once(8) || !p.has_value || !is_xtext(p.value)) return bad(501, "5.5.4", "AUTH is malformed");
-    } else
-        return bad(555, "5.5.4", "parameter not supported");  // RFC 5321 §4.1.1.11
-    return {};
 }
 
 /// SRS makes local parts longer than 64 octets out of long ones, and so must take them back (accept/srs.hpp).
@@ -202,18 +129,13 @@ parsed<std::string> parse_greeting(std::string_view args)
     return std::string{word.substr(0, 255)};
 }
 
-parsed<mail_args> parse_mail(std::string_view args, bool extended)
+parsed<mail_args> parse_mail(std::string_view args, extension_set offered)
 {
     auto const path = split(args, "FROM:");
     if (!path) return bad(501, "5.5.4", "syntax: MAIL FROM:<address> and parameters");
-    mail_args out;
-    unsigned seen = 0;
-    for (auto rest = path->parameters; !rest.empty();) {
-        auto const p = next_parameter(rest);
-        if (!p) return bad(501, "5.5.4", "a parameter is malformed");
-        if (!extended) return bad(555, "5.5.4", "parameters need EHLO");
-        if (auto done = apply(out, *p, seen); !done) return std::unexpected(done.error());
-    }
+    auto parameters = parse_mail_parameters(path->parameters, offered);
+    if (!parameters) return std::unexpected(parameters.error());
+    mail_args out{std::move(*parameters), std::nullopt};
     if (path->inside.empty()) return out;
     auto sender = mime::parse_mailbox(path->inside, out.smtputf8);
     if (!sender) return bad(501, "5.1.7", "sender address: " + sender.error().say);
@@ -221,20 +143,26 @@ parsed<mail_args> parse_mail(std::string_view args, bool extended)
     return out;
 }
 
-parsed<rcpt_args> parse_rcpt(std::string_view args, bool smtputf8)
+parsed<rcpt_args> parse_rcpt(std::string_view args, bool smtputf8, extension_set offered)
 {
     auto const path = split(args, "TO:");
-    if (!path) return bad(501, "5.5.4", "syntax: RCPT TO:<address>");
-    for (auto rest = path->parameters; !rest.empty();) {
-        if (!next_parameter(rest)) return bad(501, "5.5.4", "a parameter is malformed");
-        return bad(555, "5.5.4", "parameter not supported");
-    }
+    if (!path) return bad(501, "5.5.4", "syntax: RCPT TO:<address> and parameters");
+    auto parameters = parse_rcpt_parameters(path->parameters, offered, smtputf8);
+    if (!parameters) return std::unexpected(parameters.error());
+    rcpt_args out{std::move(*parameters), {}};
     if (path->inside.empty()) return bad(501, "5.1.3", "recipient address: it is empty");
-    if (base::equal_ignoring_case(path->inside, "postmaster")) return rcpt_args{mime::mailbox_address{"postmaster", ""}};
-    if (auto long_one = long_srs(path->inside)) return rcpt_args{std::move(*long_one)};
+    if (base::equal_ignoring_case(path->inside, "postmaster")) {
+        out.recipient = {"postmaster", ""};
+        return out;
+    }
+    if (auto long_one = long_srs(path->inside)) {
+        out.recipient = std::move(*long_one);
+        return out;
+    }
     auto recipient = mime::parse_mailbox(path->inside, smtputf8);
     if (!recipient) return bad(501, "5.1.3", "recipient address: " + recipient.error().say);
-    return rcpt_args{std::move(*recipient)};
+    out.recipient = std::move(*recipient);
+    return out;
 }
 
 parsed<bdat_args> parse_bdat(std::string_view args)

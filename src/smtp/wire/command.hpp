@@ -8,13 +8,11 @@
 
 #include "accept/reply.hpp"
 #include "mime/address.hpp"
+#include "smtp/wire/mail_parameters.hpp"
 
 namespace mansio::smtp::wire {
 
 using accept::reply;
-/// A grammar's errors are the replies to give.
-template <class T> using parsed = std::expected<T, reply>;
-
 enum class verb : std::uint8_t {
     helo,
     ehlo,
@@ -31,10 +29,11 @@ enum class verb : std::uint8_t {
     help,
     starttls,
     auth,
+    xclient,
     foreign,  ///< another protocol speaks: HTTP, SSH, TLS (trust.md W7)
     unknown,
 };
-inline constexpr std::size_t verb_count = 17;
+inline constexpr std::size_t verb_count = 18;
 [[nodiscard]] std::string_view name_of(verb v) noexcept;  ///< "MAIL", for metrics
 
 struct command {
@@ -52,21 +51,17 @@ struct command {
 /// refusing mail for a bad name; 501 when there is none, or control or 8-bit octets.
 [[nodiscard]] parsed<std::string> parse_greeting(std::string_view args);
 
-/// Parameters of MAIL (RFC 1870, 6152, 6531, 4954).
-struct mail_args {
+struct mail_args : mail_parameters {
     std::optional<mime::mailbox_address> sender;  ///< nullopt: the null reverse-path <>
-    std::optional<std::uint64_t> size;
-    bool body_8bit = false;
-    bool smtputf8 = false;
 };
-/// "MAIL FROM:<path> [parameters]"; source routes are dropped (RFC 5321 §4.1.1.3, appendix F.2). `extended`: said EHLO or LHLO.
-[[nodiscard]] parsed<mail_args> parse_mail(std::string_view args, bool extended);
+/// "MAIL FROM:<path> [parameters]"; source routes are dropped (RFC 5321 §4.1.1.3, appendix F.2). `offered`: nothing after HELO.
+[[nodiscard]] parsed<mail_args> parse_mail(std::string_view args, extension_set offered);
 
-struct rcpt_args {
+struct rcpt_args : rcpt_parameters {
     mime::mailbox_address recipient;  ///< "postmaster" alone has no domain (RFC 5321 §4.1.1.3)
 };
 /// Local parts over 64 octets are refused, except those that SRS made longer (they come back to whoever made them).
-[[nodiscard]] parsed<rcpt_args> parse_rcpt(std::string_view args, bool smtputf8);
+[[nodiscard]] parsed<rcpt_args> parse_rcpt(std::string_view args, bool smtputf8, extension_set offered);
 
 struct bdat_args {
     std::uint64_t size = 0;
