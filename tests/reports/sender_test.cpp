@@ -66,6 +66,7 @@ struct world {
     base::memory_log log;
     net::scripted_resolver dns;
     bool fail_commits = false;
+    std::chrono::nanoseconds delay{0};
     std::function<bool(store::change const&)> fail_some = [](store::change const&) { return false; };
     std::unique_ptr<store::engine> engine;
     scripted_outbox mail;
@@ -77,6 +78,7 @@ struct world {
     world()
     {
         store::memory_faults faults;
+        faults.delay = [this](store::change const&) { return delay; };
         faults.fail = [this](store::change const& c) { return fail_commits || fail_some(c); };
         engine = store::make_memory_engine(clock, random, faults);
         open();
@@ -330,6 +332,7 @@ TEST(report_sender, a_crash_anywhere_forgets_nothing_and_repeats_to_the_octet)
         (void)w.due();
         w.fail_some = [](store::change const&) { return false; };
         w.crash();
+        w.clock.advance(7min);
         for (int i = 0; i < 60; ++i) {
             (void)w.due();
             w.clock.advance(5min);
@@ -499,6 +502,22 @@ TEST(observed_figures, a_failed_write_is_made_good)
     w.next_day();
     EXPECT_EQ(w.due(), 1U);
     EXPECT_EQ(dmarc_in(w.mail.mails.at(0)).records.at(0).count, 4U);
+}
+
+TEST(observed_figures, what_is_being_written_is_not_closed_before_it_is_there)
+{
+    world w;
+    w.saw("example.org", "192.0.2.1", 3);
+    w.delay = 10s;
+    bool failed = false;
+    w.fail_some = [&](store::change const&) { return !std::exchange(failed, true); };
+    bool flushed = false;
+    base::spawn_detached(w.loop, [](world& in) -> task<void> { (void)co_await in.figures->flush(); }(w), [&] { flushed = true; });
+    w.loop.run_ready();
+    ASSERT_TRUE(w.loop.run(w.figures->close(20454, report_kind::dmarc, "example.org")));  // 2026-01-01
+    EXPECT_TRUE(flushed);
+    EXPECT_TRUE(failed);
+    EXPECT_EQ(w.rows('c'), 1U);
 }
 
 TEST(observed_figures, many_rows_are_written_in_pieces)
