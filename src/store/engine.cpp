@@ -13,6 +13,7 @@ std::string_view kind_name(partition_kind k)
     case partition_kind::account: return "account";
     case partition_kind::queue: return "queue";
     case partition_kind::story: return "story";
+    case partition_kind::report: return "report";
     }
     return "?";
 }

@@ -17,7 +17,7 @@
 
 namespace mansio::store {
 
-enum class partition_kind : std::uint8_t { directory = 1, account = 2, queue = 3, story = 4 };
+enum class partition_kind : std::uint8_t { directory = 1, account = 2, queue = 3, story = 4, report = 5 };
 
 /// The unit of atomicity, order and ownership. There is no transaction across partitions.
 struct partition_id {

@@ -40,7 +40,7 @@ std::optional<partition_id> read_partition(std::string_view octets)
     base::row_reader r{octets};
     auto const kind = r.u8();
     partition_id const id{static_cast<partition_kind>(kind), r.be64()};
-    if (!r.ok() || kind < static_cast<std::uint8_t>(partition_kind::directory) || kind > static_cast<std::uint8_t>(partition_kind::story)) return std::nullopt;
+    if (!r.ok() || kind < static_cast<std::uint8_t>(partition_kind::directory) || kind > static_cast<std::uint8_t>(partition_kind::report)) return std::nullopt;
     return id;
 }
 

@@ -79,7 +79,7 @@ public:
         if (!totals) co_return fail(totals);
         report_.expected = totals->blobs;
         using kind = store::partition_kind;
-        for (auto const k : {kind::directory, kind::account, kind::queue, kind::story}) {
+        for (auto const k : {kind::directory, kind::account, kind::queue, kind::story, kind::report}) {
             auto const all = co_await from_.partitions(k);
             if (!all) co_return fail(all);
             if (k == kind::account) report_.accounts = all->size();

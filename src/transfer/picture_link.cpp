@@ -13,7 +13,7 @@ constexpr std::uint64_t most_at_once = 4ULL << 20U;
 std::optional<store::partition_id> partition_of(json::object const& asked)
 {
     auto const kind = number_of(asked, "kind");
-    if (kind > static_cast<std::uint64_t>(store::partition_kind::story)) return std::nullopt;
+    if (kind > static_cast<std::uint64_t>(store::partition_kind::report)) return std::nullopt;
     return store::partition_id{static_cast<store::partition_kind>(kind), number_of(asked, "number")};
 }
 

@@ -17,7 +17,7 @@ public:
     task<result<verify_report>> run()
     {
         using kind = store::partition_kind;
-        for (auto const k : {kind::directory, kind::account, kind::queue, kind::story}) {
+        for (auto const k : {kind::directory, kind::account, kind::queue, kind::story, kind::report}) {
             auto const all = co_await engine_.partitions(k);
             if (!all) co_return fail(all);
             for (auto const& p : *all) {
