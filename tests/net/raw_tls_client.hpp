@@ -15,6 +15,7 @@ struct raw_client {
     unique_fd fd;
     std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
     std::unique_ptr<SSL, decltype(&SSL_free)> ssl{nullptr, SSL_free};
+    std::function<void(SSL*)> before = {};  ///< last words to a session before its handshake
     explicit raw_client(endpoint to) : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
     {
         auto const name = to_sockaddr(to);
@@ -32,6 +33,7 @@ struct raw_client {
         ERR_clear_error();
         ssl.reset(SSL_new(context.get()));
         SSL_set_fd(ssl.get(), fd.get());
+        if (before) before(ssl.get());
         if (SSL_connect(ssl.get()) == 1) return "ok";
         auto const* const reason = ERR_reason_error_string(ERR_get_error());
         return reason != nullptr ? reason : "connection ended";
