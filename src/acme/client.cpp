@@ -54,8 +54,8 @@ private:
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, base::wall_time now)
 {
     long seconds = 0;
-    auto const* const end = value.data() + value.size();
-    if (auto const [at, wrong] = std::from_chars(value.data(), end, seconds); at == end && wrong == std::errc{} && seconds >= 0)
+    auto const* const end = value.end();
+    if (auto const [at, wrong] = std::from_chars(value.begin(), end, seconds); at == end && wrong == std::errc{} && seconds >= 0)
         return std::chrono::seconds{std::min(seconds, 366L * 24 * 3600)};
     // IMF-fixdate alone: what RFC 9110 §5.6.7 lets anybody send.
     if (value.size() != std::string_view{"Thu, 01 Jan 2026 00:00:00 GMT"}.size()) return std::nullopt;
