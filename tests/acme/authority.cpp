@@ -145,11 +145,13 @@ net::fetch_response authority::route(std::string const& path, std::string const&
         if (path.starts_with("/chall/")) {
             EXPECT_EQ(payload, "{}");
             EXPECT_TRUE(shown(names_.at(i), token));
-            polled_.at(i) = 1;
+            polled_.at(i) = 2;
             return reply(200, R"({"type":"http-01","status":"processing"})");
         }
         EXPECT_EQ(payload, "");
-        if (polled_.at(i) != 0 && polled_.at(i)++ >= polls) states_.at(i) = verdict;
+        auto& polled = polled_.at(i);
+        if (polled > polls) states_.at(i) = verdict;
+        if (polled != 0) ++polled;
         if (std::ranges::all_of(states_, [](auto const& s) { return s == "valid"; })) order_ = "ready";
         auto const error = states_.at(i) == "invalid" ? R"(,"error":{"type":"urn:ietf:params:acme:error:connection","detail":"no route\u0007 to host"})" : "";
         auto const challenges = fmt::format(
@@ -165,7 +167,8 @@ net::fetch_response authority::route(std::string const& path, std::string const&
         return reply(200, order_text());
     }
     if (path == "/order/1") {
-        if (order_ == "processing" && ++order_polls_ >= polls) order_ = "valid";
+        if (order_ == "processing") ++order_polls_;
+        if (order_ == "processing" && order_polls_ >= polls) order_ = "valid";
         return reply(200, order_text());
     }
     if (path == "/cert") return reply(200, chain_);
