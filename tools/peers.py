@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Private roots for servers and mail programs that tests and benches need: build/peers/NAME, never installed on the host.
 
-  tools/peers.py make NAME...        makes what is missing (nsd, dovecot, postfix, cyrus, clients)
+  tools/peers.py make NAME...        makes what is missing (nsd, dovecot, postfix, cyrus, clients, pebble)
   tools/peers.py exec NAME COMMAND…  runs a command inside, in mount and process namespaces of its own (as root)
   tools/peers.py list
 
@@ -26,10 +26,11 @@ PACKAGES = {
     "postfix": ["postfix"],
     "cyrus": ["cyrus-imapd", "cyrus-pop3d", "sasl2-bin", "libsasl2-modules", "libeatmydata1"],
     "clients": ["isync", "offlineimap3", "fetchmail", "getmail6", "mutt", "neomutt", "imapfilter", "curl", "ca-certificates"],
+    "pebble": ["pebble"],
 }
 # Enough to know whether a root is whole.
 PROOF = {"nsd": "usr/sbin/nsd", "dovecot": "usr/sbin/dovecot", "postfix": "usr/sbin/postfix", "cyrus": "usr/lib/cyrus/bin/imapd",
-         "clients": "usr/bin/imapfilter"}
+         "clients": "usr/bin/imapfilter", "pebble": "usr/bin/pebble-challtestsrv"}
 
 
 class PeerFailed(Exception):

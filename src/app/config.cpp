@@ -66,6 +66,27 @@ std::vector<known_key> const& known_keys()
         {"smtp.xclient_from", &config::smtp_xclient_from, "Networks of filters that may say by XCLIENT for whom they speak: [\"127.0.0.1/32\"]."},
         {"smtp.priority_from", &config::smtp_priority_from,
          "Networks of servers whose MT-PRIORITY above 0 counts on the MX. People signed in and LMTP need not be listed."},
+        {"listen.http", &config::listen_http, "The web in clear text, usually port 80: proofs for acme.challenge = \"http-01\", and nothing else."},
+        {"listen.https", &config::listen_https,
+         "The web over TLS, usually port 443: MTA-STS policy, settings for mail programs (autoconfig, Autodiscover, Apple's profile)."},
+        {"acme.directory", &config::acme_directory,
+         "Certificate authority that issues and renews this server's certificate: \"https://acme-v02.api.letsencrypt.org/directory\". Setting it agrees to its "
+         "terms. Instead of tls.certificate and tls.key; the certificate lies in keys/ of the data directory."},
+        {"acme.names", &config::acme_names,
+         "Names in that certificate, all pointing here: [\"mail.example.org\", \"mta-sts.example.org\", \"autoconfig.example.org\"]. Empty: hostname alone."},
+        {"acme.contacts", &config::acme_contacts, "Where the authority may write to: [\"mailto:postmaster@example.org\"]."},
+        {"acme.challenge", &config::acme_challenge, "How the names are proven: http-01 needs port 80 (listen.http), tls-alpn-01 port 443 (listen.https).",
+         false, "http-01|tls-alpn-01"},
+        {"acme.ca_file", &config::acme_ca_file, "PEM file with the authority's own root, for a private one. Empty: the system's roots."},
+        {"acme.external_id", &config::acme_external_id,
+         "Name of an account you have with the authority already, where it asks for one (external account binding)."},
+        {"acme.external_key_file", &config::acme_external_key_file, "File with the key of acme.external_id, as the authority gave it (base64url)."},
+        {"mta_sts.mode", &config::mta_sts_mode,
+         "Policy that this server hosts for its domains at https://mta-sts.DOMAIN/ (RFC 8461). testing: others report and deliver all the same; none: takes a "
+         "policy back; off: none is hosted.",
+         false, "off|none|testing|enforce"},
+        {"mta_sts.mx", &config::mta_sts_mx, "MX hosts that the policy names, \"*.example.org\" too. Empty: hostname."},
+        {"mta_sts.max_age", &config::mta_sts_max_age, "Seconds others keep the policy; at most 31557600."},
         {"dns.forwarders", &config::dns_forwarders, "Resolvers asked instead of the root servers: \"192.0.2.53:53\". DNSSEC is still validated here."},
         {"dns.trust_anchor_file", &config::dns_trust_anchor_file,
          "File with the root's trust anchor. Empty: the one of the package dns-root-data; \"none\": no validation."},
@@ -257,17 +278,20 @@ void check_readable(std::vector<std::string>& problems, std::string_view key, st
 struct face {
     std::string_view key;
     list_member where;
-    bool tls;
+    bool tls;           ///< needs a certificate, listens anywhere
+    bool open = false;  ///< in clear text, and anywhere all the same
 };
-constexpr std::array<face, 9> faces{face{"listen.mx", &config::listen_mx, true},
-                                    face{"listen.submission", &config::listen_submission, true},
-                                    face{"listen.submissions", &config::listen_submissions, true},
-                                    face{"listen.imap", &config::listen_imap, true},
-                                    face{"listen.imaps", &config::listen_imaps, true},
-                                    face{"listen.pop3", &config::listen_pop3, true},
-                                    face{"listen.pop3s", &config::listen_pop3s, true},
-                                    face{"listen.lmtp", &config::listen_lmtp, false},
-                                    face{"listen.metrics", &config::listen_metrics, false}};
+constexpr std::array<face, 11> faces{face{"listen.mx", &config::listen_mx, true},
+                                     face{"listen.submission", &config::listen_submission, true},
+                                     face{"listen.submissions", &config::listen_submissions, true},
+                                     face{"listen.imap", &config::listen_imap, true},
+                                     face{"listen.imaps", &config::listen_imaps, true},
+                                     face{"listen.pop3", &config::listen_pop3, true},
+                                     face{"listen.pop3s", &config::listen_pop3s, true},
+                                     face{"listen.lmtp", &config::listen_lmtp, false},
+                                     face{"listen.metrics", &config::listen_metrics, false},
+                                     face{"listen.http", &config::listen_http, false, true},
+                                     face{"listen.https", &config::listen_https, true}};
 
 void check_faces(std::vector<std::string>& problems, config const& c)
 {
@@ -278,17 +302,51 @@ void check_faces(std::vector<std::string>& problems, config const& c)
             tls = tls || f.tls;
             bool const unix_socket = at.starts_with("unix:/");
             auto const parsed = net::endpoint::parse(at);
-            if (unix_socket ? f.tls : !parsed)
+            if (unix_socket ? f.tls || f.open : !parsed)
                 problems.push_back(
                     fmt::format("{}: '{}' is no address with a port; write \"192.0.2.1:25\" or \"[2001:db8::1]:25\".", f.key, base::printable(at)));
-            if (!f.tls && parsed && !parsed->address.is_loopback())
+            if (!f.tls && !f.open && parsed && !parsed->address.is_loopback())
                 problems.push_back(
                     fmt::format("{}: '{}' is not a loopback address, and this face trusts who connects; use 127.0.0.1 or [::1].", f.key, base::printable(at)));
         }
     }
     if (!any) problems.emplace_back("listen: no face listens anywhere; give at least one, for instance listen.imaps = [\"0.0.0.0:993\"].");
-    if (tls && (c.tls_certificate.empty() || c.tls_key.empty()))
-        problems.emplace_back("tls: people's programs sign in over TLS only; give tls.certificate and tls.key.");
+    if (tls && c.acme_directory.empty() && (c.tls_certificate.empty() || c.tls_key.empty()))
+        problems.emplace_back("tls: people's programs sign in over TLS only; give tls.certificate and tls.key, or acme.directory.");
+}
+
+bool is_host_name(std::string_view name)
+{
+    auto const good = [](char ch) { return (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9') || ch == '-' || ch == '.'; };
+    return name.size() <= 253 && name.contains('.') && name.front() != '.' && name.back() != '.' && !name.contains("..") && std::ranges::all_of(name, good);
+}
+
+void check_web(std::vector<std::string>& problems, config const& c)
+{
+    check_readable(problems, "acme.ca_file", c.acme_ca_file);
+    check_readable(problems, "acme.external_key_file", c.acme_external_key_file);
+    if (c.acme_external_id.empty() != c.acme_external_key_file.empty())
+        problems.emplace_back("acme: give acme.external_id and acme.external_key_file together, or neither.");
+    if (!c.acme_directory.empty()) {
+        if (!c.acme_directory.starts_with("https://")) problems.emplace_back("acme.directory: an authority is asked over https; give its whole URL.");
+        if (!c.tls_certificate.empty() || !c.tls_key.empty())
+            problems.emplace_back(
+                "acme.directory: there is tls.certificate or tls.key too; keep one or the other, so that it is clear which certificate is shown.");
+        if (c.acme_challenge == "http-01" && c.listen_http.empty())
+            problems.emplace_back("acme.challenge: http-01 is proven on port 80; give listen.http = [\"0.0.0.0:80\", \"[::]:80\"].");
+        if (c.acme_challenge == "tls-alpn-01" && c.listen_https.empty())
+            problems.emplace_back("acme.challenge: tls-alpn-01 is proven on port 443; give listen.https = [\"0.0.0.0:443\", \"[::]:443\"].");
+    }
+    if (c.acme_names.size() > 100) problems.emplace_back("acme.names: an authority puts at most 100 names into a certificate.");
+    for (auto const& n : c.acme_names)
+        if (!is_host_name(n)) problems.push_back(fmt::format("acme.names: '{}' is no full host name in lower case.", base::printable(n)));
+    for (auto const& a : c.acme_contacts)
+        if (!a.starts_with("mailto:")) problems.push_back(fmt::format("acme.contacts: '{}' does not begin with mailto:.", base::printable(a)));
+    for (auto const& n : c.mta_sts_mx)
+        if (!is_host_name(n.starts_with("*.") ? std::string_view{n}.substr(2) : std::string_view{n}))
+            problems.push_back(fmt::format("mta_sts.mx: '{}' is no host name in lower case.", base::printable(n)));
+    if (c.mta_sts_max_age > 31'557'600) problems.emplace_back("mta_sts.max_age: at most 31557600 seconds, a year (RFC 8461).");
+    if (c.mta_sts_mode != "off" && c.listen_https.empty()) problems.emplace_back("mta_sts.mode: a policy is served on port 443; give listen.https.");
 }
 }  // namespace
 
@@ -346,6 +404,7 @@ std::vector<std::string> check_config(config const& c)
 {
     std::vector<std::string> problems;
     check_faces(problems, c);
+    check_web(problems, c);
     check_readable(problems, "tls.certificate", c.tls_certificate);
     check_readable(problems, "tls.key", c.tls_key);
     check_readable(problems, "relay.ca_file", c.relay_ca_file);

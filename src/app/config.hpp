@@ -23,7 +23,14 @@ struct config {
     std::string tls_certificate, tls_key;
 
     std::vector<std::string> listen_mx, listen_submission, listen_submissions, listen_imap, listen_imaps, listen_pop3, listen_pop3s, listen_lmtp,
-        listen_metrics;
+        listen_metrics, listen_http, listen_https;
+
+    std::string acme_directory, acme_challenge = "http-01", acme_ca_file, acme_external_id, acme_external_key_file;
+    std::vector<std::string> acme_names, acme_contacts;
+
+    std::string mta_sts_mode = "off";
+    std::vector<std::string> mta_sts_mx;
+    std::uint64_t mta_sts_max_age = 604'800;
 
     std::vector<std::string> dns_forwarders, dns_stub_zones, dns_trust_anchors;
     std::string dns_trust_anchor_file;

@@ -33,20 +33,15 @@ result<std::string> read_key(std::string const& path)
     return key;
 }
 
-/// Written beside its place, synced, then renamed, then the directory synced: a crash leaves a whole key or none.
-result<std::string> write_key(std::string const& directory, std::string const& path, base::random& r)
+bool write_all(int fd, std::string_view octets)
 {
-    auto const key = r.octets(key_octets);
-    auto const draft = path + ".new";
-    int const fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && ::write(fd, key.data(), key.size()) == static_cast<ssize_t>(key.size()) && ::fsync(fd) == 0;
-    if (fd >= 0) ::close(fd);
-    good = good && ::rename(draft.c_str(), path.c_str()) == 0;
-    int const dir = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    good = good && dir >= 0 && ::fsync(dir) == 0;
-    if (dir >= 0) ::close(dir);
-    if (!good) return refuse(fmt::format("cannot write the key {}: {}.", path, std::strerror(errno)));
-    return key;
+    while (!octets.empty()) {
+        auto const n = ::write(fd, octets.data(), octets.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        octets.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
 }
 }  // namespace
 
@@ -87,7 +82,43 @@ result<std::string> read_or_make_key(data_directory const& d, std::string const&
         return refuse(fmt::format("the key {} is missing, but there is a store. Put it back from your backup: without it no app password opens.", path));
     auto const made = make_parts(d);
     if (!made) return fail(made);
-    return write_key(d.keys(), path, r);
+    auto key = r.octets(key_octets);
+    auto const written = write_secret(d, name, key);
+    if (!written) return fail(written);
+    return key;
+}
+
+result<std::optional<std::string>> read_secret(data_directory const& d, std::string const& name)
+{
+    constexpr std::size_t largest = 64U * 1024U;
+    auto const path = d.keys() + "/" + name;
+    int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) return std::nullopt;
+    if (fd < 0) return refuse(fmt::format("cannot read {}: {}. Let the user Mansio runs as, and nobody else, read it.", path, std::strerror(errno)));
+    std::string octets(largest + 1, '\0');
+    std::size_t filled = 0;
+    ssize_t got = 0;
+    while (filled < octets.size() && (got = ::read(fd, octets.data() + filled, octets.size() - filled)) > 0) filled += static_cast<std::size_t>(got);
+    ::close(fd);
+    if (got < 0 || filled > largest) return refuse(fmt::format("{} cannot be read whole: it is damaged or too large.", path));
+    octets.resize(filled);
+    return octets;
+}
+
+result<void> write_secret(data_directory const& d, std::string const& name, std::string_view octets)
+{
+    auto const path = d.keys() + "/" + name, draft = path + ".new";
+    int const fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool good = fd >= 0 && write_all(fd, octets) && ::fsync(fd) == 0;
+    int const wrong = errno;
+    if (fd >= 0) ::close(fd);
+    if (!good) return refuse(fmt::format("cannot write {}: {}.", path, std::strerror(wrong)));
+    good = ::rename(draft.c_str(), path.c_str()) == 0;
+    int const directory = good ? ::open(d.keys().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    good = directory >= 0 && ::fsync(directory) == 0;
+    if (directory >= 0) ::close(directory);
+    if (!good) return refuse(fmt::format("cannot write {}: {}.", path, std::strerror(errno)));
+    return {};
 }
 
 }  // namespace mansio::app

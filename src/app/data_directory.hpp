@@ -1,6 +1,8 @@
 // What stands in the data directory, and the keys in it.
 #pragma once
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/random.hpp"
 #include "base/result.hpp"
@@ -25,6 +27,10 @@ struct data_directory {
 /// Reads a secret of 32 octets, or makes it when neither it nor a store exists: with a store, a missing key is an error, because a new one would
 /// open nothing that the old one closed.
 [[nodiscard]] result<std::string> read_or_make_key(data_directory const& d, std::string const& name, bool store_exists, base::random& r);
+/// A file of keys/. nullopt: there is none. Errors: refused, too large (64 KiB) included.
+[[nodiscard]] result<std::optional<std::string>> read_secret(data_directory const& d, std::string const& name);
+/// Written beside its place (mode 0600), synced, then renamed, then the directory synced: a crash leaves the old file or the new one, whole.
+[[nodiscard]] result<void> write_secret(data_directory const& d, std::string const& name, std::string_view octets);
 [[nodiscard]] bool exists(std::string const& path);
 
 }  // namespace mansio::app

@@ -69,6 +69,7 @@ void server_process::impl::build_faces()
         admin::services{*directory, *sign_in, *accounts, *mail, *pop3_policies, *domain_keys, *dns, pool, clock, log, [this] { return reload(); }, [this] { return status(); }, settings.hostname, {}});
     for (auto const& c : imap::capabilities()) admin_services->imap_extensions.emplace_back(c.name);
     admin = std::make_unique<admin::service>(*admin_services, *admin_http);
+    build_web();
     transfer = std::make_unique<transfer::service>(
         transfer::service_parts{*accounts, *spool, &pool, settings.limits, log, [this](std::string address) { return find_account(std::move(address)); }});
 }
@@ -135,6 +136,8 @@ result<void> server_process::impl::listen_all()
         {"pop3", settings.listen_pop3, pop3_refusal, pop3_door(false)},
         {"pop3s", settings.listen_pop3s, "", pop3_door(true)},
         {"metrics", settings.listen_metrics, "", [this](net::shard& here, net::accepted a) { metrics_http->serve(here, std::move(a), nullptr); }},
+        {"http", settings.listen_http, "", [this](net::shard& here, net::accepted a) { web_http->serve(here, std::move(a), nullptr); }},
+        {"https", settings.listen_https, "", [this](net::shard& here, net::accepted a) { web_https->serve(here, std::move(a), tls_web.get()); }},
     };
     for (auto const& r : rows) {
         auto const done = listen(r.face, r.where, r.refusal, r.serve);

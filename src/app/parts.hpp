@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "accept/pipeline.hpp"
+#include "acme/keeper.hpp"
 #include "app/adaptors.hpp"
+#include "app/certificates.hpp"
 #include "app/data_directory.hpp"
 #include "app/local_transport.hpp"
 #include "app/server_process.hpp"
@@ -16,6 +18,7 @@
 #include "http/server.hpp"
 #include "imap/server.hpp"
 #include "net/dns.hpp"
+#include "net/fetch.hpp"
 #include "net/shard.hpp"
 #include "net/tls.hpp"
 #include "pop3/server.hpp"
@@ -28,6 +31,7 @@
 #include "store/engines.hpp"
 #include "store/spool.hpp"
 #include "transfer/service.hpp"
+#include "wellknown/service.hpp"
 
 namespace mansio::app {
 
@@ -44,13 +48,17 @@ struct server_process::impl {
     base::worker_pool pool{"mansio-work", 2, 1024};
     std::string pepper, srs_key;
     std::unique_ptr<store::engine> engine;
-    std::unique_ptr<net::tls_server_context> tls_people, tls_mx;
+    std::unique_ptr<net::tls_server_context> tls_people, tls_mx, tls_web;
     std::unique_ptr<net::tls_client_context> tls_out;
     std::unique_ptr<net::egress_gate> gate;
     std::unique_ptr<net::resolver> dns;
     std::unique_ptr<smtp::client::dialer> dialer;
     std::unique_ptr<net::runtime> shards;
     std::unique_ptr<net::connection_table> connections;
+    std::unique_ptr<net::fetcher> fetch;
+    key_files secrets{data};
+    challenge_answers proofs;
+    std::unique_ptr<acme::keeper> certificates;
 
     std::unique_ptr<store::spool> spool;
     std::unique_ptr<store::accounts> accounts;
@@ -73,9 +81,10 @@ struct server_process::impl {
     std::unique_ptr<imap::server> imap;
     std::unique_ptr<pop3::server> pop3;
     std::unique_ptr<pop3::sweeper> pop3_sweeper;
-    std::unique_ptr<http::server> admin_http, metrics_http;
+    std::unique_ptr<http::server> admin_http, metrics_http, web_http, web_https;
     std::optional<admin::services> admin_services;
     std::unique_ptr<admin::service> admin;
+    std::unique_ptr<wellknown::service> advice;
     std::unique_ptr<transfer::service> transfer;
 
     std::vector<std::unique_ptr<net::listener>> listeners;
@@ -88,10 +97,14 @@ struct server_process::impl {
     [[nodiscard]] net::shard& owner_of(store::partition_id p) { return shards->owner_of(p.hash()); }
     [[nodiscard]] result<void> open_store();
     [[nodiscard]] result<void> open_tls();
+    [[nodiscard]] result<void> open_acme();
+    [[nodiscard]] result<void> use_certificate(std::string const& certificate, std::string const& key);
     [[nodiscard]] result<void> open_network();
     void build_people();
     void build_mail();
     void build_faces();
+    void build_web();
+    void note_expiry();
 
     [[nodiscard]] result<void> listen_all();
     [[nodiscard]] result<void> listen(std::string const& face, std::vector<std::string> const& where, std::string refusal,

@@ -56,15 +56,9 @@ result<void> server_process::impl::open_store()
 result<void> server_process::impl::open_tls()
 {
     if (!settings.tls_certificate.empty()) {
-        net::tls_server_context::options o{settings.tls_certificate, settings.tls_key, net::tls_profile::strict, {}};
-        o.handshakes = std::make_shared<net::tls_handshakes>(settings.limits, metrics);  // one bound for all faces
-        auto for_people = net::tls_server_context::make(o);
-        if (!for_people) return fail(for_people);
-        tls_people = std::move(*for_people);
-        o.profile = net::tls_profile::mx;
-        auto mx = net::tls_server_context::make(o);
-        if (!mx) return fail(mx);
-        tls_mx = std::move(*mx);
+        auto const used = use_certificate(settings.tls_certificate, settings.tls_key);
+        if (!used) return used;
+        note_expiry();
     }
     auto out = net::tls_client_context::make(settings.relay_ca_file);
     if (!out) return fail(out);
@@ -140,7 +134,7 @@ void server_process::impl::build_mail()
 
 result<void> server_process::impl::reload()
 {
-    for (auto* context : {tls_people.get(), tls_mx.get()}) {
+    for (auto* context : {tls_people.get(), tls_mx.get(), tls_web.get()}) {
         if (context == nullptr) continue;
         auto const done = context->reload();
         if (!done) {
@@ -148,6 +142,7 @@ result<void> server_process::impl::reload()
             return done;
         }
     }
+    note_expiry();
     log.info("reloaded");
     return {};
 }
@@ -177,7 +172,7 @@ result<std::unique_ptr<server_process>> server_process::make(config c, base::log
 {
     auto i = std::make_unique<impl>(std::move(c), log);
     // TLS and network first: their mistakes leave the disk alone.
-    for (auto step : {&impl::open_tls, &impl::open_network, &impl::open_store}) {
+    for (auto step : {&impl::open_tls, &impl::open_network, &impl::open_store, &impl::open_acme}) {
         auto const done = (*i.*step)();
         if (!done) return fail(done);
     }
@@ -203,6 +198,7 @@ result<void> server_process::start()
     if (!listening) return listening;
     auto const loaded = run_blocking(first, me.mail->start());
     if (!loaded) return loaded;
+    if (me.certificates) first.post([&me] { me.certificates->start(me.shards->at(0)); });
     for (auto const& [face, at] : me.faces) me.log.info("listening", {{"face", face}, {"at", at.text()}});
     me.log.info("started", {{"version", version_text}, {"hostname", me.settings.hostname}, {"shards", me.shards->size()}});
     return {};
@@ -212,6 +208,8 @@ void server_process::wait() { impl_->asked_to_stop.get_future().wait(); }
 
 task<void> server_process::impl::end_conversations()
 {
+    if (fetch) fetch->stop();
+    if (certificates) co_await certificates->stop();
     co_await smtp->stop();
     co_await imap->stop();
     co_await pop3_sweeper->stop();
@@ -219,6 +217,8 @@ task<void> server_process::impl::end_conversations()
     co_await admin_http->stop();
     co_await transfer->stop();
     co_await metrics_http->stop();
+    co_await web_http->stop();
+    co_await web_https->stop();
     co_await mail->stop();
     co_await sign_in->stop();
     co_await accounts->stop();

@@ -99,6 +99,8 @@ struct server::impl {
         if (tls != nullptr) {
             auto const shaken = co_await io.start_tls_server(*tls, here.clock().monotonic() + std::chrono::seconds{limits.tls_handshake_wait});
             if (!shaken) co_return;
+            // Proof enough for whoever asked by another protocol (RFC 8737 §3: nothing follows the handshake).
+            if (auto const& spoken = io.raw().tls()->alpn; !spoken.empty() && spoken != "http/1.1") co_return;
         }
         bool keep = true;
         while (keep && !stopping) {

@@ -68,6 +68,10 @@ public:
     tls_server_context& operator=(tls_server_context const&) = delete;
     /// Reads the files again; the old certificate stays in force on an error.
     [[nodiscard]] result<void> reload();
+    /// From now on a client that offers the protocol "acme-tls/1" alone and asks for `server_name` (lower case) is shown this certificate instead
+    /// (RFC 8737 §3); the caller of start_tls_server() sees that protocol and says nothing more. `pem`: key and certificate, made by us (asserted).
+    void show_challenge(std::string const& server_name, std::string const& pem);
+    void hide_challenge(std::string const& server_name);
     struct impl;
     [[nodiscard]] impl& get() noexcept { return *impl_; }
 

@@ -1,13 +1,17 @@
 #include "net/tls_context.hpp"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <system_error>
 
+#include "base/bytes.hpp"
+
 namespace mansio::net {
+using namespace std::string_view_literals;
 namespace {
 
 // TLS 1.2: forward secrecy and AEAD. Port 25 also takes CBC, because the other choice there is clear text (RFC 7435).
@@ -23,6 +27,40 @@ int choose_alpn(SSL*, unsigned char const** out, unsigned char* out_length, unsi
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
+}
+
+constexpr std::string_view challenge_protocol = "acme-tls/1";
+
+int choose_challenge(SSL*, unsigned char const** out, unsigned char* out_length, unsigned char const*, unsigned, void*)
+{
+    *out = reinterpret_cast<unsigned char const*>(challenge_protocol.data());
+    *out_length = static_cast<unsigned char>(challenge_protocol.size());
+    return SSL_TLSEXT_ERR_OK;
+}
+
+std::string_view hello_extension(SSL* s, unsigned type)
+{
+    unsigned char const* data = nullptr;
+    std::size_t n = 0;
+    if (SSL_client_hello_get0_ext(s, type, &data, &n) != 1) return {};
+    return {reinterpret_cast<char const*>(data), n};
+}
+
+/// Looks at the greeting itself: OpenSSL chooses the certificate before the protocol.
+int see_hello(SSL* s, int*, void* ours)
+{
+    // RFC 7301 §3.1: a list of one name of ten octets; RFC 8737 §3 wants no other beside it.
+    if (hello_extension(s, TLSEXT_TYPE_application_layer_protocol_negotiation) != "\0\x0b\x0a"
+                                                                                  "acme-tls/1"sv)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    auto const sni = hello_extension(s, TLSEXT_TYPE_server_name);
+    constexpr std::size_t before_name = 5;  // lengths of list and name, type (RFC 6066 §3)
+    if (sni.size() <= before_name) return SSL_CLIENT_HELLO_SUCCESS;
+    auto& me = *static_cast<tls_server_context::impl*>(ours);
+    std::lock_guard const lock{me.mutex};
+    auto const at = me.challenges.find(base::to_lower_ascii(sni.substr(before_name)));
+    if (at != me.challenges.end()) SSL_set_SSL_CTX(s, at->second.get());  // takes a reference
+    return SSL_CLIENT_HELLO_SUCCESS;
 }
 
 void set_common(SSL_CTX* c)
@@ -60,6 +98,28 @@ result<ssl_ctx_ptr> build(tls_server_context::options const& o, tls_server_conte
         return fail(fault::kind::refused,
                     "the key " + o.key_file + " does not fit the certificate " + o.certificate_file + ": name the pair that was issued together");
     if (!owner.alpn_wire.empty()) SSL_CTX_set_alpn_select_cb(c.get(), choose_alpn, &owner);
+    SSL_CTX_set_client_hello_cb(c.get(), see_hello, &owner);
+    return c;
+}
+
+struct openssl_free {
+    void operator()(EVP_PKEY* p) const noexcept { EVP_PKEY_free(p); }
+    void operator()(X509* p) const noexcept { X509_free(p); }
+    void operator()(BIO* p) const noexcept { BIO_free(p); }
+};
+template <class T> using owned = std::unique_ptr<T, openssl_free>;
+
+ssl_ctx_ptr build_challenge(std::string const& pem)
+{
+    ssl_ctx_ptr c{SSL_CTX_new(TLS_server_method())};
+    MANSIO_ASSERT(c);
+    set_common(c.get());
+    SSL_CTX_set_max_early_data(c.get(), 0);
+    auto const text = [&] { return owned<BIO>{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))}; };
+    owned<X509> const certificate{PEM_read_bio_X509(text().get(), nullptr, nullptr, nullptr)};
+    owned<EVP_PKEY> const key{PEM_read_bio_PrivateKey(text().get(), nullptr, nullptr, nullptr)};
+    MANSIO_ASSERT(SSL_CTX_use_certificate(c.get(), certificate.get()) == 1 && SSL_CTX_use_PrivateKey(c.get(), key.get()) == 1);
+    SSL_CTX_set_alpn_select_cb(c.get(), choose_challenge, nullptr);
     return c;
 }
 
@@ -107,6 +167,19 @@ result<void> tls_server_context::reload()
     std::lock_guard const lock{impl_->mutex};
     std::swap(impl_->current, *built);
     return {};
+}
+
+void tls_server_context::show_challenge(std::string const& server_name, std::string const& pem)
+{
+    auto made = build_challenge(pem);
+    std::lock_guard const lock{impl_->mutex};
+    impl_->challenges[server_name] = std::move(made);
+}
+
+void tls_server_context::hide_challenge(std::string const& server_name)
+{
+    std::lock_guard const lock{impl_->mutex};
+    impl_->challenges.erase(server_name);
 }
 
 tls_client_context::tls_client_context(std::unique_ptr<impl> i) : impl_(std::move(i)) {}

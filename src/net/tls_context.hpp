@@ -2,6 +2,7 @@
 #pragma once
 #include <openssl/ssl.h>
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,7 +21,8 @@ struct tls_server_context::impl {
     options settings;
     std::vector<unsigned char> alpn_wire;  // length-prefixed, in our order of preference; read by the ALPN callback
     std::mutex mutex;
-    ssl_ctx_ptr current;  // guarded; a session takes its own reference
+    ssl_ctx_ptr current;                            // guarded; a session takes its own reference
+    std::map<std::string, ssl_ctx_ptr> challenges;  // guarded; by server name
     std::shared_ptr<tls_handshakes> handshakes;
 };
 

@@ -11,10 +11,36 @@
 
 namespace mansio::net::test {
 
+/// A server's side in one task: handshake, then echo lines.
+inline task<result<void>> serve(std::unique_ptr<stream> s, tls_server_context& c, std::string* how_it_ended = nullptr)
+{
+    std::string last;
+    auto const done = co_await s->start_tls_server(c, in(20s));
+    if (!done) {
+        co_await s->finish();
+        co_return done;
+    }
+    buffered_stream peer{std::move(s)};
+    while (true) {
+        auto const line = co_await peer.read_line(100000, in(20s));
+        if (!line) {
+            last = line.error().detail;
+            break;
+        }
+        peer.put(line->text + "\r\n");
+        auto const sent = co_await peer.flush(in(20s));
+        if (!sent) break;
+    }
+    co_await peer.raw().finish();
+    if (how_it_ended != nullptr) *how_it_ended = last;
+    co_return result<void>{};
+}
+
 struct raw_client {
     unique_fd fd;
     std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
     std::unique_ptr<SSL, decltype(&SSL_free)> ssl{nullptr, SSL_free};
+    std::function<void(SSL*)> before = {};  ///< last words to a session before its handshake
     explicit raw_client(endpoint to) : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
     {
         auto const name = to_sockaddr(to);
@@ -32,6 +58,7 @@ struct raw_client {
         ERR_clear_error();
         ssl.reset(SSL_new(context.get()));
         SSL_set_fd(ssl.get(), fd.get());
+        if (before) before(ssl.get());
         if (SSL_connect(ssl.get()) == 1) return "ok";
         auto const* const reason = ERR_reason_error_string(ERR_get_error());
         return reason != nullptr ? reason : "connection ended";

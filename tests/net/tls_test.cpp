@@ -20,31 +20,6 @@ using tls_test = net_fixture;
 
 task<result<void>> accept_tls(stream& s, tls_server_context& c, monotonic_time deadline) { co_return co_await s.start_tls_server(c, deadline); }
 
-/// A server's side in one task: handshake, then echo lines.
-task<result<void>> serve(std::unique_ptr<stream> s, tls_server_context& c, std::string* how_it_ended = nullptr)
-{
-    std::string last;
-    auto const done = co_await s->start_tls_server(c, in(20s));
-    if (!done) {
-        co_await s->finish();
-        co_return done;
-    }
-    buffered_stream peer{std::move(s)};
-    while (true) {
-        auto const line = co_await peer.read_line(100000, in(20s));
-        if (!line) {
-            last = line.error().detail;
-            break;
-        }
-        peer.put(line->text + "\r\n");
-        auto const sent = co_await peer.flush(in(20s));
-        if (!sent) break;
-    }
-    co_await peer.raw().finish();
-    if (how_it_ended != nullptr) *how_it_ended = last;
-    co_return result<void>{};
-}
-
 task<result<std::unique_ptr<stream>>> connect_tls(shard& here, endpoint to, egress_gate const& gate, tls_client_context& c, tls_client_options o)
 {
     auto connected = co_await here.connect(to, gate, in(10s));
@@ -608,49 +583,4 @@ TEST(tls_context, says_what_is_wrong_with_its_files)
     EXPECT_TRUE(tls_client_context::make(""));
     std::ofstream{one.path / "key.pem"} << "not a key";
     EXPECT_FALSE(tls_server_context::make({one.path / "cert.pem", one.path / "key.pem", tls_profile::strict, {}, {}}));
-}
-
-TEST_F(tls_test, reload_takes_a_new_certificate_and_keeps_the_old_one_on_an_error)
-{
-    tls_pair tls;
-    auto const at = listen();
-    auto const fingerprint = [&] {
-        raw_client client{at};
-        auto a = came.take();
-        std::promise<result<void>> served;
-        base::spawn_detached(*a.where, deliver(serve(std::move(a.what.connection), *tls.server), served));
-        EXPECT_EQ(client.handshake(), "ok");
-        std::array<unsigned char, 32> digest{};
-        unsigned length = 0;
-        if (auto* const certificate = SSL_get0_peer_certificate(client.ssl.get())) X509_digest(certificate, EVP_sha256(), digest.data(), &length);
-        client.fd.reset();
-        (void)served.get_future().get();
-        return digest;
-    };
-    auto const first = fingerprint();
-    auto const key = mansio::test::read_file(tls.directory.path / "key.pem");
-    std::ofstream{tls.directory.path / "key.pem"} << "broken";
-    EXPECT_FALSE(tls.server->reload());
-    EXPECT_EQ(fingerprint(), first);
-    ASSERT_TRUE(make_demo_certificates(tls.directory.path, {"mx.example.test"}, {}));
-    EXPECT_NE(mansio::test::read_file(tls.directory.path / "key.pem"), key);
-    EXPECT_TRUE(tls.server->reload());
-    EXPECT_NE(fingerprint(), first);
-}
-
-TEST(demo_certificates, are_kept_while_they_serve)
-{
-    scratch d;
-    ASSERT_TRUE(make_demo_certificates(d.path / "tls", {"mx.example.test", "imap.example.test"}, {"127.0.0.1", "::1"}));
-    struct stat there{};
-    ASSERT_EQ(::stat((d.path / "tls/key.pem").c_str(), &there), 0);
-    EXPECT_EQ(there.st_mode & 0777U, 0600U);
-    auto const first = mansio::test::read_file(d.path / "tls/cert.pem");
-    ASSERT_TRUE(make_demo_certificates(d.path / "tls", {"imap.example.test"}, {"::1"}));
-    EXPECT_EQ(mansio::test::read_file(d.path / "tls/cert.pem"), first);
-    ASSERT_TRUE(make_demo_certificates(d.path / "tls", {"new.example.test"}, {}));
-    EXPECT_NE(mansio::test::read_file(d.path / "tls/cert.pem"), first);
-    auto const nowhere = make_demo_certificates(d.path / "no/such/directory", {"x.example.test"}, {});
-    ASSERT_FALSE(nowhere);
-    EXPECT_EQ(nowhere.error().what, fault::kind::broken);
 }
