@@ -143,7 +143,8 @@ task<reply> enqueue(workshop& w, message& m, std::vector<chosen> targets, std::s
     s.message_id = m.summary->message_id;
     s.body_8bit = m.body_8bit;
     s.smtputf8 = m.smtputf8;
-    s.authenticated = m.from->signed_in() || sender_proved(m);
+    s.authenticated = m.from->signed_in();
+    s.sender_unproved = m.authentication && !sender_proved(m);
     s.asked = m.wishes;
     auto const id = co_await w.with.queue.enqueue(std::move(s));
     if (!id) co_return reply_for(id.error(), {452, "4.3.1", "the queue is full, try again later"});

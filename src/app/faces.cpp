@@ -65,8 +65,20 @@ void server_process::impl::build_faces()
     metrics_http = std::make_unique<http::server>(settings.limits, log, metrics, "metrics");
     metrics_http->route("GET", "/metrics", [this](http::request) { return metrics_page(metrics); });
     admin_http->route("GET", "/metrics", [this](http::request) { return metrics_page(metrics); });
-    admin_services.emplace(
-        admin::services{*directory, *sign_in, *accounts, *mail, *pop3_policies, *domain_keys, *dns, pool, clock, log, [this] { return reload(); }, [this] { return status(); }, settings.hostname, {}});
+    admin_services.emplace(admin::services{*directory,
+                                           *sign_in,
+                                           *accounts,
+                                           *mail,
+                                           *pop3_policies,
+                                           *domain_keys,
+                                           *dns,
+                                           pool,
+                                           clock,
+                                           log,
+                                           [this] { return reload(); },
+                                           [this] { return status(); },
+                                           settings.hostname,
+                                           {}});
     for (auto const& c : imap::capabilities()) admin_services->imap_extensions.emplace_back(c.name);
     admin = std::make_unique<admin::service>(*admin_services, *admin_http);
     build_web();

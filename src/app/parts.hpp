@@ -11,6 +11,7 @@
 #include "app/local_transport.hpp"
 #include "app/server_process.hpp"
 #include "app/signing_keys.hpp"
+#include "app/sts_keeper.hpp"
 #include "auth/directory.hpp"
 #include "auth/sign_in.hpp"
 #include "base/metrics.hpp"
@@ -67,6 +68,8 @@ struct server_process::impl {
     std::unique_ptr<auth::pop3_policies> pop3_policies;
     std::unique_ptr<deliver::local_delivery> delivery;
     std::unique_ptr<local_transport> to_accounts;
+    std::unique_ptr<net::fetcher> policy_web;
+    std::unique_ptr<sts_keeper> sts;
     std::unique_ptr<smtp::client::relay> to_others;
     std::unique_ptr<queue::mail_queue> mail;
     std::unique_ptr<smtp::local_mailboxes> mailboxes;

@@ -111,6 +111,10 @@ void server_process::impl::build_mail()
     smtp::client::relay_options ro{settings.hostname, static_cast<std::uint16_t>(settings.relay_port), settings.relay_route, {}};
     for (auto const& at : settings.listen_mx)
         if (auto const e = net::endpoint::parse(at)) ro.own_addresses.push_back(e->address);
+    // Others' policy hosts are judged by the authorities that outgoing TLS trusts, not by ours.
+    policy_web = net::make_fetcher(*dns, *gate, log, metrics, {settings.relay_ca_file});
+    sts = std::make_unique<sts_keeper>(sts_keeper::parts{shards->at(0), *engine, *dns, *policy_web, random, log});
+    ro.sts = &sts->policies();
     to_others = std::make_unique<smtp::client::relay>(*dns, *gate, *dialer, *tls_out, settings.limits, random, log, metrics, std::move(ro));
     queue::transports t{to_accounts.get(), to_others.get(), [this](std::string address) { return route_address(*directory, std::move(address)); }};
     mail = std::make_unique<queue::mail_queue>(*engine, owner, std::move(t), settings.limits, random, log, metrics,
@@ -193,7 +197,10 @@ result<void> server_process::start()
     if (!swept) return fail(swept);
     auto const recovered = run_blocking(first, admin::service::recover(*me.admin_services));
     if (!recovered) return recovered;
-    first.post([&me] { me.pop3_sweeper->start(); });
+    first.post([&me] {
+        me.pop3_sweeper->start();
+        me.sts->start();
+    });
     auto listening = me.listen_all();
     if (!listening) return listening;
     auto const loaded = run_blocking(first, me.mail->start());
@@ -209,6 +216,8 @@ void server_process::wait() { impl_->asked_to_stop.get_future().wait(); }
 task<void> server_process::impl::end_conversations()
 {
     if (fetch) fetch->stop();
+    policy_web->stop();
+    co_await sts->stop();
     if (certificates) co_await certificates->stop();
     co_await smtp->stop();
     co_await imap->stop();

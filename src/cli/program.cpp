@@ -124,7 +124,8 @@ void add_directory_commands(CLI::App& root, online_context& ctx)
 
     auto& dkim = noun(root, "dkim", "the keys that sign a domain's mail");
     online_command{dkim, ctx, "list", "keys of a domain", "dkim/list"}.text("name", "name", "domain name", true);
-    online_command{dkim, ctx, "rotate", "make new keys; they sign once they are published and activated", "dkim/rotate"}.text("name", "name", "domain name", true);
+    online_command{dkim, ctx, "rotate", "make new keys; they sign once they are published and activated", "dkim/rotate"}.text("name", "name", "domain name",
+                                                                                                                              true);
     online_command{dkim, ctx, "activate", "sign with the new keys, and no longer with the old ones", "dkim/activate"}
         .text("name", "name", "domain name", true)
         .flag("--force", "force", true, "although the DNS does not show them yet");

@@ -182,6 +182,7 @@ task<result<queue_id>> partition::enqueue(submission s)
     e.body_8bit = s.body_8bit;
     e.smtputf8 = s.smtputf8;
     e.authenticated = s.authenticated;
+    e.sender_unproved = s.sender_unproved;
     e.asked = std::move(s.asked);
     e.accepted = owner_.clock().wall();
 

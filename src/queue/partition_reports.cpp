@@ -109,6 +109,10 @@ task<result<void>> partition::add_report(envelope const& e, std::vector<told> ab
         log_double_bounce(e, about, "the sender is <>");
         co_return result<void>{};
     }
+    if (e.sender_unproved) {
+        log_double_bounce(e, about, "the sender is not proved: it may be somebody whose address was taken");
+        co_return result<void>{};
+    }
     // RFC 3461 §5.2.6 (b): no report where none is wanted; §5.2.8: nor in one that goes to others' recipients' sender.
     std::erase_if(about, [&](told const& t) {
         auto const& to = e.recipients[t.index];

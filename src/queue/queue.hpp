@@ -52,24 +52,25 @@ struct envelope {
     std::uint64_t size = 0;              ///< prefix and blob
     std::string session, message_id;     ///< for the log
     bool body_8bit = false, smtputf8 = false;
-    bool authenticated = false;          ///< submitted by one of ours, or SPF or DKIM prove its sender: may be bounced to it (trust.md R4)
+    bool authenticated = false;          ///< submitted by one of ours
+    bool sender_unproved = false;  ///< another server brought it, and neither SPF nor DKIM proves its sender: that address is told nothing (trust.md R4)
     base::wall_time accepted;
-    std::chrono::seconds age{0};         ///< monotonic time in the queue, so that a clock jump bounces nothing (D10)
-    std::string held;                    ///< not tried, reason for people; empty: not held
+    std::chrono::seconds age{0};  ///< monotonic time in the queue, so that a clock jump bounces nothing (D10)
+    std::string held;  ///< not tried, reason for people; empty: not held
     requests asked;
-    std::chrono::seconds since{0};       ///< monotonic time since acceptance; differs from `age` by the time it was held for the sender
+    std::chrono::seconds since{0};  ///< monotonic time since acceptance; differs from `age` by the time it was held for the sender
 };
 
 /// What became of one recipient in one attempt.
 struct outcome {
     enum class kind : std::uint8_t { delivered, later, never };
     kind what = kind::later;
-    std::string status;                  ///< RFC 3463 code: "2.0.0", "4.4.1", "5.1.1"
-    std::string reply;                   ///< words of the other side or ours
-    std::string host;                    ///< who said so; empty: ourselves
+    std::string status;  ///< RFC 3463 code: "2.0.0", "4.4.1", "5.1.1"
+    std::string reply;  ///< words of the other side or ours
+    std::string host;  ///< who said so; empty: ourselves
     bool tls = false;
-    bool dsn_passed_on = false;          ///< the next server offers DSN and was told what is wanted: it reports from here on
-    bool by_passed_on = false;           ///< … and BY=
+    bool dsn_passed_on = false;  ///< the next server offers DSN and was told what is wanted: it reports from here on
+    bool by_passed_on = false;  ///< … and BY=
 };
 
 /// Reads a queued message's octets in pieces (prefix, then blob).
@@ -104,7 +105,7 @@ struct submission {
     std::shared_ptr<store::staged_blob const> blob;
     std::string prefix;
     std::string session, message_id;
-    bool body_8bit = false, smtputf8 = false, authenticated = false;
+    bool body_8bit = false, smtputf8 = false, authenticated = false, sender_unproved = false;
     requests asked;
 };
 
@@ -124,8 +125,8 @@ struct summary {
 class mail_queue {
 public:
     struct options {
-        std::string hostname;               ///< our name in DSNs
-        std::string postmaster;             ///< From of DSNs: "postmaster@example.org"
+        std::string hostname;  ///< our name in DSNs
+        std::string postmaster;  ///< From of DSNs: "postmaster@example.org"
     };
     mail_queue(store::engine& e, std::function<base::executor&(store::partition_id)> owner_of, transports t, base::limits const& l, base::random& r,
                base::log& log, base::metrics& m, options o);

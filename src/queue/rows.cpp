@@ -108,7 +108,8 @@ std::string schedule_key(queue_id const& id) { return std::string{schedule_prefi
 std::string encode_envelope(envelope const& e)
 {
     base::row_writer w;
-    std::uint8_t const flags = static_cast<std::uint8_t>((e.body_8bit ? 1 : 0) | (e.smtputf8 ? 2 : 0) | (e.authenticated ? 4 : 0));
+    std::uint8_t const flags =
+        static_cast<std::uint8_t>((e.body_8bit ? 1 : 0) | (e.smtputf8 ? 2 : 0) | (e.authenticated ? 4 : 0) | (e.sender_unproved ? 8 : 0));
     auto const format = format_of(e);
     w.u8(format).u8(flags).octets(e.sender).raw(e.blob.view()).octets(e.prefix).varint(e.size).octets(e.session).octets(e.message_id);
     w.signed_varint(e.accepted.time_since_epoch().count()).varint(e.recipients.size());
@@ -129,6 +130,7 @@ result<envelope> decode_envelope(std::string_view row)
     e.body_8bit = (flags & 1U) != 0;
     e.smtputf8 = (flags & 2U) != 0;
     e.authenticated = (flags & 4U) != 0;
+    e.sender_unproved = (flags & 8U) != 0;
     e.sender = in.octets();
     auto const blob = store::blob_id::from_octets(in.raw(16));
     e.prefix = in.octets();

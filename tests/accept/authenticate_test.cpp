@@ -173,7 +173,7 @@ TEST(catalogue, R4_bounces_go_only_to_senders_that_are_proved)
     auto const bounces = [&](std::string const& peer, std::string const& text, std::string const& mail_from) {
         r.envelopes.queued.clear();
         EXPECT_EQ(r.send_from(peer, text, mail_from, "both@example.test").reply, "250 2.0.0");
-        return !r.envelopes.queued.empty() && r.envelopes.queued.front().authenticated;
+        return !r.envelopes.queued.empty() && !r.envelopes.queued.front().sender_unproved;
     };
     std::string const plain{body};
     EXPECT_TRUE(bounces("192.0.2.7", plain, "carol@sender.example")) << "SPF";
@@ -181,7 +181,10 @@ TEST(catalogue, R4_bounces_go_only_to_senders_that_are_proved)
     EXPECT_TRUE(bounces("198.51.100.9", r.sign(plain), "carol@sender.example")) << "DKIM of the reverse-path's domain";
     EXPECT_TRUE(bounces("198.51.100.9", r.sign(plain), "carol@bounces.sender.example"));
     EXPECT_FALSE(bounces("198.51.100.9", r.sign(plain), "victim@elsewhere.example")) << "a signature of another domain";
-    EXPECT_FALSE(bounces("192.0.2.7", plain, "")) << "the null sender gets none";
+    EXPECT_TRUE(bounces("127.0.0.1", plain, "carol@sender.example")) << "nobody was asked";
+    r.options.check_senders = false;
+    r.build();
+    EXPECT_TRUE(bounces("198.51.100.9", plain, "carol@sender.example")) << "nobody was asked";
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ sys.path.append(str(ROOT / "tools"))  # peers, also when a test is run by hand
 os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
 BINARY = os.environ.get("MANSIO_BINARY", str(ROOT / "build" / "release" / "mansio"))
 NEEDED = {"swaks": "swaks", "msmtp": "msmtp", "mbsync": "isync", "fetchmail": "fetchmail", "curl": "curl", "openssl": "openssl", "ip": "iproute2", "unshare": "util-linux",
-          "nsenter": "util-linux", "sslscan": "sslscan"}
+          "nsenter": "util-linux", "sslscan": "sslscan", "/usr/sbin/opendkim-testmsg": "opendkim-tools"}
 
 
 class Failed(Exception):

@@ -269,13 +269,13 @@ TEST(queue_rows, read_back_and_notice_damage)
     e.recipients[1].sender = "SRS0=x@ours";
     e.prefix = "Received: x\r\n";
     e.size = 1ULL << 40U;
-    e.smtputf8 = e.authenticated = true;
+    e.smtputf8 = e.authenticated = e.sender_unproved = true;
     auto row = queue::encode_envelope(e);
     auto const back = queue::decode_envelope(row);
     ASSERT_TRUE(back.has_value());
     EXPECT_EQ(back->recipients[1].sender, "SRS0=x@ours");
     EXPECT_EQ(back->size, e.size);
-    EXPECT_TRUE(back->smtputf8 && back->authenticated && !back->body_8bit);
+    EXPECT_TRUE(back->smtputf8 && back->authenticated && back->sender_unproved && !back->body_8bit);
     for (std::size_t i = 0; i < row.size(); ++i) {
         row[i] = static_cast<char>(row[i] ^ 0x10);
         EXPECT_FALSE(queue::decode_envelope(row).has_value()) << i;

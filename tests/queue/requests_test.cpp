@@ -74,6 +74,23 @@ TEST(queue_dsn, fields_of_the_request_stand_in_the_report)
     EXPECT_FALSE(says(text, "hello"));
 }
 
+/// Neither failure nor success nor delay is told to an address that anybody may have put there.
+TEST(catalogue, R4_an_unproved_sender_is_told_nothing)
+{
+    world w;
+    w.sender_unproved = true;
+    w.relay.script["b@example.org"] = {never()};
+    w.send("victim@elsewhere.example", {asking("b@example.org", failure), mailbox(success)}, letter);
+    w.loop.run_ready();
+    EXPECT_TRUE(reports(w).empty());
+    EXPECT_EQ(w.rows(), 0U) << "closed all the same";
+    EXPECT_NE(w.log.text().find("double_bounce"), std::string::npos);
+    w.sender_unproved = false;
+    w.send("a@ours.test", {asking("b@example.org", failure)}, letter);
+    w.loop.run_ready();
+    EXPECT_EQ(reports(w).size(), 1U);
+}
+
 TEST(queue_dsn, ret_full_returns_the_message_where_it_may)
 {
     struct {

@@ -122,6 +122,7 @@ struct world {
         q.reset();
         open();
     }
+    bool sender_unproved = false;  ///< of what send() enqueues
     std::string send(std::string sender, std::vector<queue::recipient> to, std::string text = "Subject: x\r\n\r\nhello\r\n", queue::requests asked = {})
     {
         auto const blob = loop.run(engine->stage(mime::octets{std::move(text)}));
@@ -132,6 +133,7 @@ struct world {
         s.blob = *blob;
         s.prefix = "Received: by us\r\n";
         s.asked = std::move(asked);
+        s.sender_unproved = sender_unproved;
         auto const id = loop.run(q->enqueue(std::move(s)));
         return id ? *id : std::string{};
     }

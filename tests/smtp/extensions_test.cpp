@@ -16,7 +16,8 @@ void give(smtp_peer& p, std::string const& mail, std::vector<std::string> const&
     EXPECT_EQ(p.code("MAIL FROM:" + mail), "250") << mail;
     for (auto const& r : rcpt) EXPECT_EQ(p.code("RCPT TO:" + r), "250") << r;
     EXPECT_EQ(p.code("DATA"), "354");
-    EXPECT_EQ(smtp_peer::last_code(p.say(text + ".\r\n")), "250");
+    std::string const from = mail.starts_with("<alice@") ? "alice@example.test" : "x@elsewhere.example";
+    EXPECT_EQ(smtp_peer::last_code(p.say("From: " + from + "\r\n" + text + ".\r\n")), "250");
 }
 
 }  // namespace
@@ -120,13 +121,13 @@ TEST(smtp_extensions, binary_is_what_lines_cannot_carry)
         std::string text;
         bool binary;
     } const cases[] = {
-        {"A: b\r\n\r\nlines\r\n", false},
-        {"A: b\r\n\r\na\rb", true},
-        {"A: b\r\n\r\na\nb", true},
-        {std::string{"A: b\r\n\r\na\0b", 11}, true},
-        {"A: b\r\n\r\n" + std::string(998, 'x') + "\r\n", false},
-        {"A: b\r\n\r\n" + std::string(999, 'x') + "\r\n", true},
-        {"MIME-Version: 1.0\r\nContent-Transfer-Encoding: binary\r\n\r\nlines\r\n", true},
+        {"From: a@b\r\n\r\nlines\r\n", false},
+        {"From: a@b\r\n\r\na\rb", true},
+        {"From: a@b\r\n\r\na\nb", true},
+        {std::string{"From: a@b\r\n\r\na\0b", 16}, true},
+        {"From: a@b\r\n\r\n" + std::string(998, 'x') + "\r\n", false},
+        {"From: a@b\r\n\r\n" + std::string(999, 'x') + "\r\n", true},
+        {"From: a@b\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: binary\r\n\r\nlines\r\n", true},
     };
     for (auto const& c : cases) {
         smtp_rig r;

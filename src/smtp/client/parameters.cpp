@@ -31,8 +31,7 @@ std::optional<obstacle> find_obstacle(passed_on const& p, facts const& f, std::s
                 "5.3.3", fmt::format("the message must arrive in {} seconds, {} takes at least {}", time_left(p).count(), server, f.offers.by_minimum.count())};
     }
     // RFC 3030 §3: never binary octets where they are not offered; what they are is not converted here.
-    if (p.asked.binary && !goes_binary(p, f))
-        return obstacle{"5.6.3", fmt::format("the message is binary, which {} does not take (BINARYMIME)", server)};
+    if (p.asked.binary && !goes_binary(p, f)) return obstacle{"5.6.3", fmt::format("the message is binary, which {} does not take (BINARYMIME)", server)};
     return std::nullopt;
 }
 

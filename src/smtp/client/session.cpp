@@ -269,8 +269,7 @@ private:
             co_return impossible("5.3.4",
                                  fmt::format("the message has {} octets, {} takes at most {}", mail_.message->size(), options_.server_name, *offers_.size));
         let_time_pass(mail_.further, clock_.monotonic());
-        if (auto const why = find_obstacle(mail_.further, known(), options_.server_name))
-            co_return impossible(why->status, why->why);
+        if (auto const why = find_obstacle(mail_.further, known(), options_.server_name)) co_return impossible(why->status, why->why);
         bool const binary = goes_binary(mail_.further, known());
         auto giving = offers_.pipelining && !binary ? envelope_pipelined() : envelope_step_by_step();
         auto envelope = co_await std::move(giving);
