@@ -40,7 +40,8 @@ std::string authserv_id(std::string_view body)
     std::string id;
     if (at < body.size() && body[at] == '"') {
         for (++at; at < body.size() && body[at] != '"'; ++at) {
-            if (body[at] == '\\' && ++at >= body.size()) break;
+            if (body[at] == '\\') ++at;
+            if (at >= body.size()) break;
             id += body[at];
         }
     } else {

@@ -166,7 +166,7 @@ task<reply> deliver(workshop& w, message& m, target const& t, std::string const&
             if (!stored) stored = m.blob->id();
             co_return reply{250, "2.0.0", "delivered, " + m.id};
         }
-        auto const why = done.error();
+        auto const& why = done.error();
         if (again || !stored || (why.what != fault::kind::not_found && why.what != fault::kind::conflict)) co_return reply_for(why, quota_full);
         auto const alive = co_await w.with.storage.blob_size(*stored);
         if (alive) co_return reply_for(why, quota_full);

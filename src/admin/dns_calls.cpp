@@ -25,8 +25,8 @@ task<result<std::string>> known_domain(services const& s, json::object const& ar
 {
     auto name = text_argument(args, "name");
     if (!name) co_return fail(name);
-    auto const wanted = *name;
-    auto const found = co_await s.directory.find_domain(wanted);
+    auto wanted = *name;
+    auto const found = co_await s.directory.find_domain(std::move(wanted));
     if (!found) co_return fail(found);
     if (!*found) co_return fail(fault::kind::not_found, fmt::format("there is no domain {}", base::printable(*name)));
     co_return (*found)->name;

@@ -19,7 +19,7 @@ dns_record make(std::string name, std::string type, std::string value, std::stri
     return {std::move(name), std::move(type), std::move(value), std::move(purpose), needed};
 }
 
-dns_finding found(dns_record r, state s, std::string say = {}) { return {std::move(r), s, std::move(say)}; }
+dns_finding found(dns_record const& r, state s, std::string say = {}) { return {r, s, std::move(say)}; }
 
 std::string listed(std::vector<std::string> const& all)
 {
@@ -31,29 +31,30 @@ std::string listed(std::vector<std::string> const& all)
 task<dns_finding> check_mx(net::resolver& dns, dns_record r, std::string hostname)
 {
     auto const answer = co_await dns.mx(r.name);
-    if (answer.status == net::dns_status::failed) co_return found(std::move(r), state::unknown, "the DNS does not answer: " + answer.why);
+    if (answer.status == net::dns_status::failed) co_return found(r, state::unknown, "the DNS does not answer: " + answer.why);
     auto const ours = std::ranges::find(answer.records, hostname, &net::mx_record::host);
-    if (ours != answer.records.end()) co_return found(std::move(r), state::right);
-    if (answer.records.empty()) co_return found(std::move(r), state::missing, "no MX record: nobody finds this server for mail to " + r.name);
+    if (ours != answer.records.end()) co_return found(r, state::right);
+    if (answer.records.empty()) co_return found(r, state::missing, "no MX record: nobody finds this server for mail to " + r.name);
     std::vector<std::string> hosts;
+    hosts.reserve(answer.records.size());
     for (auto const& mx : answer.records) hosts.push_back(mx.host);
-    co_return found(std::move(r), state::wrong, "the MX records name " + listed(hosts) + " and not this server, " + hostname);
+    co_return found(r, state::wrong, "the MX records name " + listed(hosts) + " and not this server, " + hostname);
 }
 
 task<dns_finding> check_address(net::resolver& dns, dns_record r)
 {
     auto const answer = co_await dns.addresses(r.name);
-    if (answer.status == net::dns_status::failed) co_return found(std::move(r), state::unknown, "the DNS does not answer: " + answer.why);
-    if (answer.records.empty()) co_return found(std::move(r), state::missing, r.name + " has no address: give it the public one of this server");
+    if (answer.status == net::dns_status::failed) co_return found(r, state::unknown, "the DNS does not answer: " + answer.why);
+    if (answer.records.empty()) co_return found(r, state::missing, r.name + " has no address: give it the public one of this server");
     for (auto const& address : answer.records) {
         auto const names = co_await dns.ptr(address);
-        if (names.status == net::dns_status::failed) co_return found(std::move(r), state::unknown, "the DNS does not answer for the name of " + address.text());
+        if (names.status == net::dns_status::failed) co_return found(r, state::unknown, "the DNS does not answer for the name of " + address.text());
         if (std::ranges::find(names.records, r.name) == names.records.end())
-            co_return found(std::move(r), state::wrong,
+            co_return found(r, state::wrong,
                             address.text() + " has " + (names.records.empty() ? std::string{"no name"} : "the name " + listed(names.records)) +
                                 ": ask whoever gave you the address to make its reverse name " + r.name + "; many servers refuse mail without");
     }
-    co_return found(std::move(r), state::right);
+    co_return found(r, state::right);
 }
 
 /// The TXT records that are of the kind wanted; others of that name are none of our business.
@@ -100,14 +101,13 @@ std::string wrong_with(std::string const& there, dns_record const& r)
 task<dns_finding> check_text(net::resolver& dns, dns_record r)
 {
     auto const answer = co_await dns.txt(r.name);
-    if (answer.status == net::dns_status::failed) co_return found(std::move(r), state::unknown, "the DNS does not answer: " + answer.why);
+    if (answer.status == net::dns_status::failed) co_return found(r, state::unknown, "the DNS does not answer: " + answer.why);
     auto const there = of_kind(answer.records, r);
-    if (there.empty()) co_return found(std::move(r), state::missing, "nothing of that kind at " + r.name);
-    if (there.size() > 1)
-        co_return found(std::move(r), state::wrong, fmt::format("{} records of that kind at {}, which counts as none: leave one", there.size(), r.name));
+    if (there.empty()) co_return found(r, state::missing, "nothing of that kind at " + r.name);
+    if (there.size() > 1) co_return found(r, state::wrong, fmt::format("{} records of that kind at {}, which counts as none: leave one", there.size(), r.name));
     auto why = wrong_with(there.front(), r);
-    if (why.empty()) co_return found(std::move(r), state::right);
-    co_return found(std::move(r), state::wrong, std::move(why));
+    if (why.empty()) co_return found(r, state::right);
+    co_return found(r, state::wrong, std::move(why));
 }
 
 }  // namespace

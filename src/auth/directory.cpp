@@ -148,7 +148,7 @@ task<result<void>> directory::impl::do_update_domain(domain d)
     auto const now = co_await get(key);
     if (!now) co_return fail(now);
     if (!*now) co_return no_such_domain();
-    std::vector<store::key_guard> guards{{key, **now}};
+    std::vector<store::key_guard> guards{{key, *now}};
     std::vector<store::row_change> changes;
     changes.push_back(put(key, rows::encode(d)));
     auto done = co_await commit(std::move(guards), std::move(changes), "update domain");
@@ -166,7 +166,7 @@ task<result<void>> directory::impl::do_remove_domain(std::string name)
     auto const used = co_await storage.scan(rows::partition, store::key_range::prefix(rows::address_prefix(name)), 1);
     if (!used) co_return fail(used);
     if (!used->empty()) co_return fail(fault::kind::refused, "accounts or aliases still use this domain: remove them first");
-    std::vector<store::key_guard> guards{{key, **now}};
+    std::vector<store::key_guard> guards{{key, *now}};
     std::vector<store::row_change> changes;
     auto const keys = co_await scan_all(store::key_range::prefix(rows::signing_key_prefix(name)), slice);
     if (!keys) co_return fail(keys);
@@ -200,7 +200,7 @@ task<result<std::vector<account>>> directory::impl::do_add_accounts(std::vector<
             auto const domain_row = co_await get(rows::domain_key(address->domain));
             if (!domain_row) co_return fail(domain_row);
             if (!*domain_row) co_return no_such_domain();
-            guards.push_back({rows::domain_key(address->domain), **domain_row});
+            guards.push_back({rows::domain_key(address->domain), *domain_row});
             known_domain = address->domain;
         }
         a.number = next++;
@@ -221,6 +221,7 @@ task<result<std::vector<account>>> directory::impl::do_add_accounts(std::vector<
 task<result<void>> directory::impl::do_accounts_ready(std::vector<account_number> which)
 {
     std::vector<store::row_change> changes;
+    changes.reserve(which.size());
     for (auto const n : which) changes.push_back(erase(rows::intent_key(n)));
     co_return co_await commit({}, std::move(changes), "accounts ready");
 }
@@ -297,7 +298,7 @@ task<result<void>> directory::impl::do_set_alias(alias a)
         if (!what) co_return fail(what);
         if (std::holds_alternative<account>(*what)) co_return fail(fault::kind::conflict, "an account has that address");
     }
-    std::vector<store::key_guard> guards{{rows::domain_key(address->domain), **domain_row}, {key, *now}};
+    std::vector<store::key_guard> guards{{rows::domain_key(address->domain), *domain_row}, {key, *now}};
     std::vector<store::row_change> changes;
     changes.push_back(put(key, rows::encode(a)));
     co_return co_await commit(std::move(guards), std::move(changes), "set alias");
@@ -314,7 +315,7 @@ task<result<void>> directory::impl::do_remove_alias(std::string text)
     auto const what = rows::decode_address_row(**now);
     if (!what) co_return fail(what);
     if (!std::holds_alternative<alias>(*what)) co_return fail(fault::kind::not_found, "no such alias");
-    std::vector<store::key_guard> guards{{key, **now}};
+    std::vector<store::key_guard> guards{{key, *now}};
     std::vector<store::row_change> changes;
     changes.push_back(erase(key));
     co_return co_await commit(std::move(guards), std::move(changes), "remove alias");

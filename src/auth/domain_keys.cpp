@@ -116,7 +116,7 @@ task<result<void>> domain_keys::impl::do_add(domain_key k)
     if (!*domain_row) co_return fail(fault::kind::not_found, "no such domain");
     k.since = now();
     auto const key = rows::signing_key(k.domain, k.selector);
-    std::vector<store::key_guard> guards{{rows::domain_key(k.domain), **domain_row}, {key, std::nullopt}};
+    std::vector<store::key_guard> guards{{rows::domain_key(k.domain), *domain_row}, {key, std::nullopt}};
     std::vector<store::row_change> changes;
     changes.push_back({key, encode(k, key)});
     auto const done = co_await rows.commit(std::move(guards), std::move(changes), "add domain key");
@@ -134,7 +134,7 @@ task<result<void>> domain_keys::impl::do_set_state(std::string key, domain_key::
     if (!k) co_return fail(k);
     k->now = s;
     k->since = now();
-    std::vector<store::key_guard> guards{{key, **row}};
+    std::vector<store::key_guard> guards{{key, *row}};
     std::vector<store::row_change> changes;
     changes.push_back({key, encode(*k, key)});
     auto done = co_await rows.commit(std::move(guards), std::move(changes), "state of a domain key");
@@ -147,7 +147,7 @@ task<result<void>> domain_keys::impl::do_remove(std::string key)
     auto const row = co_await rows.get(key);
     if (!row) co_return fail(row);
     if (!*row) co_return fail(fault::kind::not_found, "the domain has no key of that selector");
-    std::vector<store::key_guard> guards{{key, **row}};
+    std::vector<store::key_guard> guards{{key, *row}};
     std::vector<store::row_change> changes;
     changes.push_back({key, std::nullopt});
     auto done = co_await rows.commit(std::move(guards), std::move(changes), "remove domain key");
