@@ -115,6 +115,7 @@ task<std::string> chain::problem()
 std::vector<arc_outcome::seal> chain::seals() const
 {
     std::vector<arc_outcome::seal> out;
+    out.reserve(sets_.size());
     for (std::size_t i = 0; i < sets_.size(); ++i) out.push_back({seals_[i].signature.domain, results_of(sets_[i].results->body)});
     return out;
 }
