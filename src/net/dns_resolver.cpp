@@ -377,6 +377,7 @@ task<std::vector<raw_answer>> ask_all(std::shared_ptr<engine> e, std::string nam
 {
     auto& home = base::executor::current();
     std::vector<std::shared_ptr<question>> questions;
+    questions.reserve(types.size());
     for (std::size_t i = 0; i < types.size(); ++i) questions.push_back(std::make_shared<question>());
     std::shared_ptr<all_answers> all;
     base::executor::timer_id timer = 0;
